@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Every struct that crosses the boundary between the program and the controller, defined once. The
+ * loader reads sizes and offsets off the compiled maps; nothing is declared a second time in Python.
+ *
+ * Fields ending in _be are in network order, all others in the host's. Indexes start at 1: a word
+ * that is 0 is empty. Words that the controller changes under traffic are aligned to their size, so a
+ * reader sees the old value or the new one and nothing between.
+ */
+#ifndef XDPAIR_ABI_H
+#define XDPAIR_ABI_H
+
+#include <linux/types.h>
+
+/* Grows whenever a struct or the meaning of a map changes. */
+#define XDPAIR_ABI 1
+
+#define SIDES 2
+#define SIDE_PRIMARY 0
+#define SIDE_SECONDARY 1
+#define SIDE_NONE 0xff
+
+/* The word that a failover writes: one aligned 64-bit store. Epochs are serial numbers (RFC 1982). */
+struct slot {
+	__u8 side;	    /* SIDE_*: who gets new connections */
+	__u8 silenced;	    /* bit per side: it failed, what it still says reaches no client */
+	__u16 epoch;	    /* grows by one at each store */
+	__u16 fence[SIDES]; /* per side: flows of earlier epochs have ended */
+};
+_Static_assert(sizeof(struct slot) == 8, "a slot is one 64-bit store");
+
+/* What lookup finds. LISTENER: a listener's index. ENDPOINT: a link (see struct listener). VIP and
+ * LOCAL: nothing but the fact. TOMBSTONE: was in use, look on. */
+#define KIND_EMPTY 0
+#define KIND_LISTENER 1
+#define KIND_ENDPOINT 2
+#define KIND_VIP 3
+#define KIND_LOCAL 4
+#define KIND_TOMBSTONE 0xff
+
+struct lookup_key {
+	__be32 addr_be;
+	__be16 port_be; /* 0 for VIP and LOCAL */
+	__u8 proto;	/* IPPROTO_TCP or IPPROTO_UDP; 0 for VIP and LOCAL */
+	__u8 kind;
+};
+_Static_assert(sizeof(struct lookup_key) == 8, "a key is compared as one word");
+
+#define LOOKUP_WAYS 4
+#define LOOKUP_MAX_BUCKETS 4 /* consecutive ones that a key may be found in */
+#define LOOKUP_MULTIPLIER 0x9e3779b97f4a7c15ULL
+
+/* One cache line of an open-addressing table. A bucket with an EMPTY way ends the search. */
+struct lookup_bucket {
+	struct lookup_key keys[LOOKUP_WAYS];
+	__u32 values[LOOKUP_WAYS];
+	__u32 zero[4];
+};
+_Static_assert(sizeof(struct lookup_bucket) == 64, "a bucket is one cache line");
+
+/* Flows of a side that stopped serving go on, whatever the fence says. */
+#define LISTENER_KEEP_PRIMARY 1
+#define LISTENER_KEEP_SECONDARY 2
+
+/* A link is listener << 1 | side; 0 ends the chain. All listeners that use one server:port:proto are
+ * chained: only the flow tells which of them an answer belongs to. */
+#define MAX_LINKS 64
+
+struct listener {
+	__be32 vip_be;
+	__be16 port_be;
+	__u8 proto;
+	__u8 flags; /* LISTENER_* */
+	__u32 slot; /* index into slots */
+	__u16 server[SIDES];
+	__u32 next[SIDES]; /* per side: the next link with the same endpoint */
+	__u32 zero[2];
+};
+_Static_assert(sizeof(struct listener) == 32, "listener is map ABI");
+
+#define SERVER_RESOLVED 1 /* the next hop is known: MACs, ifindex and mtu are valid */
+
+struct server {
+	__be32 addr_be;
+	__be16 port_be;
+	__u16 flags; /* SERVER_* */
+	__u8 dest_mac[6];
+	__u16 mtu; /* octets of IP packet that fit the way out */
+	__u8 source_mac[6];
+	__u16 zero;
+	__u32 ifindex;
+	__u32 zero2;
+};
+_Static_assert(sizeof(struct server) == 32, "server is map ABI");
+
+struct flow_key {
+	__be32 client_be;
+	__be16 client_port_be;
+	__u16 listener;
+};
+_Static_assert(sizeof(struct flow_key) == 8, "a key is compared as one word");
+
+#define FLOW_NEW 0	   /* SYN seen */
+#define FLOW_ESTABLISHED 1 /* or any UDP flow */
+#define FLOW_CLOSING 2	   /* FIN seen */
+#define FLOW_CLOSED 3	   /* RST seen */
+#define FLOW_RESET 4	   /* ended by us */
+#define FLOW_STATE_SHIFT 12
+#define FLOW_SEEN_MASK 0xfff
+
+/* Written as one word, by compare-and-swap. */
+struct flow_value {
+	__u16 server;	  /* never 0: a value of 0 marks a way that is being filled */
+	__u16 epoch;	  /* of the slot when the server was chosen */
+	__u16 peer;	  /* where answers leave, index into peers; 0: ask the kernel's routes */
+	__u16 seen_state; /* FLOW_* << 12 | clock of the last packet, about 1 s a tick, mod 4096 */
+};
+_Static_assert(sizeof(struct flow_value) == 8, "a value is swapped as one word");
+
+#define FLOW_WAYS 4
+
+/* One cache line of a set-associative table. */
+struct flow_bucket {
+	struct flow_key keys[FLOW_WAYS];
+	struct flow_value values[FLOW_WAYS];
+};
+_Static_assert(sizeof(struct flow_bucket) == 64, "a bucket is one cache line");
+
+/* A neighbour that clients come from: answers leave where the client's last packet came in. */
+struct peer {
+	__u8 mac[6];
+	__u16 ifindex;
+};
+_Static_assert(sizeof(struct peer) == 8, "a peer is swapped as one word");
+
+#define PEER_WAYS 8
+#define PEER_BUCKETS 8192 /* PEER_WAYS * PEER_BUCKETS must fit flow_value.peer */
+
+struct peer_bucket {
+	struct peer peers[PEER_WAYS];
+};
+_Static_assert(sizeof(struct peer_bucket) == 64, "a bucket is one cache line");
+
+#define LINKS 256
+
+/* An interface of ours, at ifindex % LINKS; where two share a place, the other's packets are routed by
+ * the kernel's tables. */
+struct link {
+	__u32 ifindex;
+	__u16 mtu; /* octets of IP packet */
+	__u8 mac[6];
+	__u32 zero;
+};
+_Static_assert(sizeof(struct link) == 16, "link is map ABI");
+
+/* Each packet moves exactly one of these. */
+struct exits {
+	__u64 forward;		     /* to a server, flow known */
+	__u64 forward_new;	     /* to a server, flow made or moved */
+	__u64 reply;		     /* to a client */
+	__u64 reply_without_flow;    /* to a client by the kernel's routes: the flow was evicted */
+	__u64 icmp_echo;	     /* ping to a VIP, answered */
+	__u64 icmp_to_server;	     /* error about a flow, translated */
+	__u64 icmp_to_client;	     /* error about a flow, translated */
+	__u64 reset_client;	     /* RST: the flow's server no longer serves */
+	__u64 reject_tcp;	     /* RST: nobody serves */
+	__u64 reject_udp;	     /* ICMP port unreachable: nobody serves */
+	__u64 too_big;		     /* ICMP fragmentation needed, sent to the sender */
+	__u64 pass_not_ipv4;	     /* the host's own */
+	__u64 pass_other_protocol;   /* the host's own */
+	__u64 pass_no_listener;	     /* the host's own */
+	__u64 pass_local;	     /* a server answers this host, health checks mostly */
+	__u64 pass_fragment;	     /* not for a VIP */
+	__u64 pass_icmp;	     /* the host's own */
+	__u64 pass_multicast;	     /* frame for many */
+	__u64 drop_malformed;	     /* header cut, lengths that contradict each other */
+	__u64 drop_fragment;	     /* for a VIP or from a server's port: carries no ports, or not all */
+	__u64 drop_fenced;	     /* from a server that no longer serves this flow */
+	__u64 drop_no_flow;	     /* answer that several listeners could have asked for */
+	__u64 drop_unresolved;	     /* the server's next hop is not known */
+	__u64 drop_no_route;	     /* the kernel knows no way to the client */
+	__u64 drop_ttl;		     /* expired here */
+	__u64 drop_too_big;	     /* does not fit the way out and may not be answered */
+	__u64 drop_martian;	     /* claims to come from this host */
+	__u64 drop_hairpin;	     /* a server as client of its own listener */
+	__u64 drop_icmp;	     /* error about a listener's flow that is not known */
+	__u64 drop_internal;	     /* a map or helper refused: never in good order */
+};
+
+struct listener_counters {
+	__u64 forward_packets;
+	__u64 forward_bytes;
+	__u64 reply_packets;
+	__u64 reply_bytes;
+	__u64 flows_new;
+	__u64 flows_moved;    /* UDP flows that followed the serving side */
+	__u64 resets;	      /* RSTs to clients of a server that no longer serves */
+	__u64 rejects;	      /* new connections while nobody serves */
+	__u64 fenced_packets; /* from a server that no longer serves */
+};
+
+struct server_counters {
+	__u64 forward_packets;
+	__u64 forward_bytes;
+	__u64 reply_packets;
+	__u64 reply_bytes;
+	__u64 flows_new;
+};
+
+#endif

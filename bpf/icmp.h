@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* ICMP: echo to a VIP is answered; errors about a flow reach the end that must see them, with the
+ * quoted packet translated to what that end had sent (RFC 5508 s4), so path MTU discovery works in
+ * both directions. Everything else is the host's own. */
+#ifndef XDPAIR_ICMP_H
+#define XDPAIR_ICMP_H
+
+#include "tables.h"
+#include "reply.h"
+
+/* An error and what it quotes. */
+struct icmp_error {
+	struct icmphdr *icmp;
+	struct iphdr *inner;
+	struct ports *ports;
+	void *end;
+};
+
+static __always_inline int icmp_is_error(__u8 type)
+{
+	return type == ICMP_DEST_UNREACH || type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETERPROB;
+}
+
+/* 0: what is quoted is not the start of a TCP or UDP packet. */
+static __always_inline int parse_icmp_error(struct cursor *c, struct packet *p, struct icmp_error *e)
+{
+	struct cursor inner = { .pos = p->l4 + sizeof(struct icmphdr), .end = c->end };
+
+	e->icmp = p->l4;
+	e->end = c->end;
+	e->inner = parse_ipv4(&inner);
+	if (!e->inner || e->inner->frag_off & bpf_htons(IP_OFFSET))
+		return 0;
+	if (e->inner->protocol != IPPROTO_TCP && e->inner->protocol != IPPROTO_UDP)
+		return 0;
+	if (inner.pos + 8 > c->end)
+		return 0;
+	e->ports = inner.pos;
+	return 1;
+}
+
+/* About an answer of the VIP's: the server that sent it must know. */
+static __always_inline int icmp_to_server(struct xdp_md *ctx, struct exits *n, struct packet *p,
+					  struct icmp_error *e, __u32 index)
+{
+	struct listener *l = listeners.lookup(&index);
+	struct flow_value v = {};
+	struct flow_bucket *b;
+	struct server *server;
+	__u64 *word, delta;
+	__u32 server_index, ifindex;
+	__be32 old_be;
+
+	if (!l)
+		return n->drop_internal++, XDP_DROP;
+	word = flow_find(flow_word(e->inner->daddr, e->ports->dest_be, index), &b);
+	if (word)
+		*(__u64 *)&v = word_of(word);
+	if (!v.server)
+		return n->drop_icmp++, XDP_DROP;
+	server_index = v.server;
+	server = servers.lookup(&server_index);
+	if (!server || !(server->flags & SERVER_RESOLVED))
+		return n->drop_unresolved++, XDP_DROP;
+	if (p->ip->ttl <= 1)
+		return n->drop_ttl++, XDP_DROP;
+
+	ifindex = server->ifindex;
+	delta = rewrite_quoted(e->inner, e->ports, e->end, 1, server->addr_be, server->port_be);
+	e->icmp->checksum = csum_apply(e->icmp->checksum, delta);
+	old_be = p->ip->daddr;
+	p->ip->daddr = server->addr_be;
+	finish_ip(p->ip, csum_delta32(old_be, server->addr_be));
+	set_macs(p->eth, server->dest_mac, server->source_mac);
+	n->icmp_to_server++;
+	return send_to(ctx, ifindex);
+}
+
+/* About a client's packet that was on its way to a server: the client must know. */
+static __always_inline int icmp_to_client(struct xdp_md *ctx, struct exits *n, struct packet *p,
+					  struct icmp_error *e, struct origin *o)
+{
+	__be32 server_be = e->inner->daddr, old_be = p->ip->saddr;
+	struct peer peer = {};
+	struct link *link;
+	__u32 ifindex;
+	__u64 delta;
+
+	if (p->ip->ttl <= 1)
+		return n->drop_ttl++, XDP_DROP;
+	*(__u64 *)&peer = peer_get(o->v.peer);
+	link = link_of(peer);
+	delta = rewrite_quoted(e->inner, e->ports, e->end, 0, o->l->vip_be, o->l->port_be);
+	e->icmp->checksum = csum_apply(e->icmp->checksum, delta);
+	/* Only the server's own address is ours to hide; a router on the way keeps its name. */
+	if (old_be == server_be)
+		p->ip->saddr = o->l->vip_be;
+	finish_ip(p->ip, csum_delta32(old_be, p->ip->saddr));
+	if (link) {
+		ifindex = peer.ifindex;
+		set_macs(p->eth, peer.mac, link->mac);
+	} else if (route_to_client(ctx, p, &ifindex)) {
+		return n->drop_no_route++, XDP_DROP;
+	}
+	n->icmp_to_client++;
+	return send_to(ctx, ifindex);
+}
+
+static __always_inline int icmp(struct xdp_md *ctx, struct exits *n, struct cursor *c,
+				struct packet *p)
+{
+	struct icmphdr *icmp = p->l4;
+	struct icmp_error e = {};
+	struct origin o = {};
+	__u32 found;
+
+	if (p->l4_len < sizeof(*icmp) || (void *)(icmp + 1) > c->end)
+		return n->drop_malformed++, XDP_DROP;
+	if (icmp->type == ICMP_ECHO && icmp->code == 0) {
+		if (!lookup_find(lookup_word(p->ip->daddr, 0, 0, KIND_VIP)))
+			return n->pass_icmp++, XDP_PASS;
+		answer_echo(p);
+		n->icmp_echo++;
+		return XDP_TX;
+	}
+	if (!icmp_is_error(icmp->type) || !parse_icmp_error(c, p, &e))
+		return n->pass_icmp++, XDP_PASS;
+
+	found = lookup_find(lookup_word(e.inner->saddr, e.ports->source_be, e.inner->protocol,
+					KIND_LISTENER));
+	if (found)
+		return icmp_to_server(ctx, n, p, &e, found);
+	found = lookup_find(
+		lookup_word(e.inner->daddr, e.ports->dest_be, e.inner->protocol, KIND_ENDPOINT));
+	if (found) {
+		find_origin(&o, e.inner->saddr, e.ports->source_be, found);
+		if (o.word)
+			return icmp_to_client(ctx, n, p, &e, &o);
+	}
+	return n->pass_icmp++, XDP_PASS;
+}
+
+#endif

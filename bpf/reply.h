@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Toward a client: an answer from a server of ours. The flow tells which listener it belongs to, and
+ * whether this server may still speak for it. */
+#ifndef XDPAIR_REPLY_H
+#define XDPAIR_REPLY_H
+
+#include "tables.h"
+#include "forward.h"
+
+/* What the chain of listeners behind one endpoint has to say about a client. */
+struct origin {
+	struct listener *l;
+	__u64 *word; /* of the flow, if it belongs to this server */
+	struct flow_value v;
+	__u32 index;
+	__u8 side;
+	__u8 links;	/* how many listeners were asked */
+	__u8 elsewhere; /* a flow is there, but belongs to the other server */
+};
+
+static __always_inline void find_origin(struct origin *o, __be32 client_be, __be16 client_port_be,
+					__u32 link)
+{
+	int i;
+
+#pragma clang loop unroll(disable)
+	for (i = 0; i < MAX_LINKS; i++) {
+		struct flow_bucket *b;
+		struct flow_value v = {};
+		__u32 index = link >> 1;
+		__u8 side = link & 1;
+		struct listener *l;
+		__u64 *word;
+
+		if (!link)
+			break;
+		l = listeners.lookup(&index);
+		if (!l)
+			break;
+		o->links++;
+		word = flow_find(flow_word(client_be, client_port_be, index), &b);
+		if (word)
+			*(__u64 *)&v = word_of(word);
+		if (v.server && v.server == l->server[side]) {
+			o->l = l;
+			o->word = word;
+			o->v = v;
+			o->index = index;
+			o->side = side;
+			o->elsewhere = 0;
+			return;
+		}
+		if (v.server || !o->l) {
+			o->l = l;
+			o->index = index;
+			o->side = side;
+			o->elsewhere = v.server != 0;
+		}
+		link = l->next[side];
+	}
+}
+
+/* No neighbour learnt: the kernel's routes know the way. 0, or -1 if they do not. */
+static __always_inline int route_to_client(struct xdp_md *ctx, struct packet *p, __u32 *ifindex)
+{
+	struct bpf_fib_lookup fib = {
+		.family = 2, /* AF_INET */
+		.l4_protocol = p->ip->protocol,
+		.tot_len = bpf_ntohs(p->ip->tot_len),
+		.tos = p->ip->tos,
+		.ifindex = ctx->ingress_ifindex,
+		.ipv4_src = p->ip->saddr,
+		.ipv4_dst = p->ip->daddr,
+	};
+
+	if (bpf_fib_lookup(ctx, &fib, sizeof(fib), 0) != BPF_FIB_LKUP_RET_SUCCESS)
+		return -1;
+	set_macs(p->eth, fib.dmac, fib.smac);
+	*ifindex = fib.ifindex;
+	return 0;
+}
+
+/* The interface a learnt neighbour is on, or NULL. */
+static __always_inline struct link *link_of(struct peer peer)
+{
+	__u32 key = peer.ifindex % LINKS;
+	struct link *link = links.lookup(&key);
+
+	return link && peer.ifindex && link->ifindex == peer.ifindex ? link : NULL;
+}
+
+/* The server speaks for this client: it gets the listener's address as source and goes out. */
+static __always_inline int to_client(struct xdp_md *ctx, struct exits *n, struct packet *p,
+				     struct answer *a, struct origin *o)
+{
+	struct listener_counters *lc;
+	struct server_counters *sc;
+	struct link *link;
+	struct peer peer = {};
+	__u32 server_index = o->l->server[o->side & 1];
+	__u32 ifindex;
+
+	if (p->ip->ttl <= 1)
+		return n->drop_ttl++, XDP_DROP;
+	*(__u64 *)&peer = peer_get(o->v.peer);
+	link = link_of(peer);
+	if (link && bpf_ntohs(p->ip->tot_len) > link->mtu)
+		return too_big(n, p, a, link->mtu);
+
+	lc = listener_counters.lookup(&o->index);
+	sc = server_counters.lookup(&server_index);
+	rewrite_source(p, o->l->vip_be, o->l->port_be);
+	if (link) {
+		ifindex = peer.ifindex;
+		set_macs(p->eth, peer.mac, link->mac);
+		n->reply++;
+	} else {
+		if (route_to_client(ctx, p, &ifindex))
+			return n->drop_no_route++, XDP_DROP;
+		n->reply_without_flow++;
+	}
+	if (lc) {
+		lc->reply_packets++;
+		lc->reply_bytes += p->frame_len;
+	}
+	if (sc) {
+		sc->reply_packets++;
+		sc->reply_bytes += p->frame_len;
+	}
+	return send_to(ctx, ifindex);
+}
+
+static __always_inline int fenced(struct exits *n, __u32 index)
+{
+	struct listener_counters *lc = listener_counters.lookup(&index);
+
+	if (lc)
+		lc->fenced_packets++;
+	return n->drop_fenced++, XDP_DROP;
+}
+
+/* No flow of this server's: it was evicted, or moved to the other server, or there never was one.
+ * XDP_TX: it may speak all the same. */
+static __always_inline int judge_unknown(struct exits *n, struct packet *p, struct origin *o,
+					 struct slot slot)
+{
+	/* An answer to this host's own health check. */
+	if (lookup_find(lookup_word(p->ip->daddr, 0, 0, KIND_LOCAL)))
+		return n->pass_local++, XDP_PASS;
+	if (slot.silenced >> o->side & 1 && !is_kept(o->l, o->side))
+		return fenced(n, o->index);
+	/* A datagram in flight while its flow moved is still welcome; a segment is not: its client is
+	 * in another server's hands. */
+	if (o->elsewhere && p->tcp)
+		return fenced(n, o->index);
+	if (!o->elsewhere && o->links > 1)
+		return n->drop_no_flow++, XDP_DROP;
+	return XDP_TX;
+}
+
+/* A flow of this server's. XDP_TX: it may speak. */
+static __always_inline int judge_known(struct exits *n, struct packet *p, struct origin *o,
+				       struct slot slot)
+{
+	struct flow_value v = o->v;
+	__u16 now = clock_now();
+	__u8 tcp_flags = 0, state;
+
+	if (p->tcp) {
+		tcp_flags = TCP_FLAGS(p->tcp);
+		if (v.epoch != slot.epoch &&
+		    (is_fenced(o->l, slot, o->side, &v) || flow_state(&v) == FLOW_RESET))
+			return fenced(n, o->index);
+	} else if (slot.silenced >> o->side & 1 && !is_kept(o->l, o->side)) {
+		return fenced(n, o->index);
+	}
+	if ((v.seen_state & FLOW_SEEN_MASK) == now && !(tcp_flags & (TCP_FIN_FLAG | TCP_RST_FLAG)))
+		return XDP_TX;
+	state = flow_state(&v);
+	if (tcp_flags & TCP_RST_FLAG)
+		state = FLOW_CLOSED;
+	else if (tcp_flags & TCP_FIN_FLAG && state != FLOW_CLOSED)
+		state = FLOW_CLOSING;
+	v.seen_state = seen_state(state, now);
+	flow_update(o->word, o->v, v);
+	return XDP_TX;
+}
+
+static __always_inline int reply(struct xdp_md *ctx, struct exits *n, struct packet *p,
+				 struct answer *a, __u32 link)
+{
+	struct ports *ports = p->l4;
+	struct origin o = {};
+	struct slot slot = {};
+	__u64 *slot_word;
+	__u32 slot_index;
+	int verdict;
+
+	find_origin(&o, p->ip->daddr, ports->dest_be, link);
+	if (!o.l)
+		return n->drop_internal++, XDP_DROP;
+	slot_index = o.l->slot;
+	slot_word = (__u64 *)slots.lookup(&slot_index);
+	if (!slot_word)
+		return n->drop_internal++, XDP_DROP;
+	*(__u64 *)&slot = word_of(slot_word);
+	verdict = o.word ? judge_known(n, p, &o, slot) : judge_unknown(n, p, &o, slot);
+	return verdict == XDP_TX ? to_client(ctx, n, p, a, &o) : verdict;
+}
+
+#endif
