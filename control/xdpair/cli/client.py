@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The connection to the controller, and what its errors mean to a shell."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from xdpair.api.v1.event_service_pb2_grpc import EventServiceStub
+from xdpair.api.v1.inventory_service_pb2_grpc import InventoryServiceStub
+from xdpair.api.v1.load_balancer_service_pb2_grpc import LoadBalancerServiceStub
+from xdpair.api.v1.server_group_service_pb2_grpc import ServerGroupServiceStub
+from xdpair.api.v1.system_service_pb2_grpc import SystemServiceStub
+
+DEFAULT_SOCKET = "unix:/run/xdpair/api.sock"
+_PAGE_SIZE = 1000
+_TIMEOUT_S = 30
+
+EXIT_OK, EXIT_ERROR, EXIT_USAGE = 0, 1, 2
+EXIT_UNREACHABLE, EXIT_NOT_FOUND, EXIT_PRECONDITION = 3, 4, 5
+
+_EXITS = {
+    grpc.StatusCode.NOT_FOUND: EXIT_NOT_FOUND,
+    grpc.StatusCode.FAILED_PRECONDITION: EXIT_PRECONDITION,
+}
+
+#: Every call has a deadline, but for the one that is meant to last.
+_SERVICE_CONFIG = {
+    "methodConfig": [
+        {"name": [{}], "timeout": f"{_TIMEOUT_S}s"},
+        {"name": [{"service": "xdpair.api.v1.EventService", "method": "WatchEvents"}]},
+    ]
+}
+
+
+class Client:
+    """Stubs of all services. Calls raise ``grpc.RpcError``.
+
+    Args:
+        address: ``unix:/path``, ``/path`` or ``host:port``.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = f"unix:{address}" if address.startswith(("/", ".")) else address
+        self._channel = grpc.insecure_channel(
+            self.address,
+            options=[
+                ("grpc.enable_http_proxy", 0),
+                ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
+            ],
+        )
+        self.load_balancers = LoadBalancerServiceStub(self._channel)
+        self.groups = ServerGroupServiceStub(self._channel)
+        self.inventory = InventoryServiceStub(self._channel)
+        self.events = EventServiceStub(self._channel)
+        self.system = SystemServiceStub(self._channel)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._channel.close()
+
+
+def all_pages(method: Callable[[Any], Any], request: Any, field: str) -> Iterator[Any]:
+    """Yield the items of every page of a List method.
+
+    Args:
+        request: its ``page_size`` and ``page_token`` are set here.
+        field: where the response has its items.
+    """
+    request.page_size = _PAGE_SIZE
+    while True:
+        response = method(request)
+        yield from getattr(response, field)
+        if not response.next_page_token:
+            return
+        request.page_token = response.next_page_token
+
+
+def is_unreachable(error: grpc.RpcError) -> bool:
+    """Whether it was not the controller that answered."""
+    code = error.code()
+    return code is grpc.StatusCode.DEADLINE_EXCEEDED or (
+        code is grpc.StatusCode.UNAVAILABLE and _reason(error) == ""
+    )
+
+
+def explain(error: grpc.RpcError, address: str) -> tuple[int, str]:
+    """Return an exit status and words for people."""
+    if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return EXIT_UNREACHABLE, f"no answer from {address} within {_TIMEOUT_S} s"
+    if is_unreachable(error):
+        return EXIT_UNREACHABLE, f"cannot reach {address}: {_why_unreachable(address, error)}"
+    reason = _reason(error) or error.code().name
+    return _EXITS.get(error.code(), EXIT_ERROR), f"{error.details()} [{reason}]"
+
+
+def _why_unreachable(address: str, error: grpc.RpcError) -> str:
+    if not address.startswith("unix:"):
+        return str(error.details())
+    path = address.removeprefix("unix:")
+    if not os.path.lexists(path):
+        return "no such socket; is `xdpair serve` running?"
+    if not os.access(path, os.W_OK):
+        return "permission denied; only the user that runs `xdpair serve` (root) may connect"
+    return "nobody listens; is `xdpair serve` running?"
+
+
+def _reason(error: grpc.RpcError) -> str:
+    assert isinstance(error, grpc.Call)  # as all errors of calls are
+    status = rpc_status.from_call(error)
+    info = error_details_pb2.ErrorInfo()
+    for detail in status.details if status is not None else ():
+        if detail.Unpack(info):
+            return str(info.reason)
+    return ""

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The gRPC server: converts, calls the application, converts back. No decisions."""
