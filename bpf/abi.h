@@ -101,9 +101,10 @@ _Static_assert(sizeof(struct flow_key) == 8, "a key is compared as one word");
 
 #define FLOW_NEW 0	   /* SYN seen */
 #define FLOW_ESTABLISHED 1 /* or any UDP flow */
-#define FLOW_CLOSING 2	   /* FIN seen */
-#define FLOW_CLOSED 3	   /* RST seen */
-#define FLOW_RESET 4	   /* ended by us */
+#define FLOW_CLIENT_FIN 2  /* the client has said all it had to say */
+#define FLOW_SERVER_FIN 3  /* the server has */
+#define FLOW_CLOSED 4	   /* RST seen, or FIN from both */
+#define FLOW_RESET 5	   /* ended by us */
 #define FLOW_STATE_SHIFT 12
 #define FLOW_SEEN_MASK 0xfff
 
@@ -154,36 +155,36 @@ _Static_assert(sizeof(struct link) == 16, "link is map ABI");
 
 /* Each packet moves exactly one of these. */
 struct exits {
-	__u64 forward;		     /* to a server, flow known */
-	__u64 forward_new;	     /* to a server, flow made or moved */
-	__u64 reply;		     /* to a client */
-	__u64 reply_without_flow;    /* to a client by the kernel's routes: the flow was evicted */
-	__u64 icmp_echo;	     /* ping to a VIP, answered */
-	__u64 icmp_to_server;	     /* error about a flow, translated */
-	__u64 icmp_to_client;	     /* error about a flow, translated */
-	__u64 reset_client;	     /* RST: the flow's server no longer serves */
-	__u64 reject_tcp;	     /* RST: nobody serves */
-	__u64 reject_udp;	     /* ICMP port unreachable: nobody serves */
-	__u64 too_big;		     /* ICMP fragmentation needed, sent to the sender */
-	__u64 pass_not_ipv4;	     /* the host's own */
-	__u64 pass_other_protocol;   /* the host's own */
-	__u64 pass_no_listener;	     /* the host's own */
-	__u64 pass_local;	     /* a server answers this host, health checks mostly */
-	__u64 pass_fragment;	     /* not for a VIP */
-	__u64 pass_icmp;	     /* the host's own */
-	__u64 pass_multicast;	     /* frame for many */
-	__u64 drop_malformed;	     /* header cut, lengths that contradict each other */
-	__u64 drop_fragment;	     /* for a VIP or from a server's port: carries no ports, or not all */
-	__u64 drop_fenced;	     /* from a server that no longer serves this flow */
-	__u64 drop_no_flow;	     /* answer that several listeners could have asked for */
-	__u64 drop_unresolved;	     /* the server's next hop is not known */
-	__u64 drop_no_route;	     /* the kernel knows no way to the client */
-	__u64 drop_ttl;		     /* expired here */
-	__u64 drop_too_big;	     /* does not fit the way out and may not be answered */
-	__u64 drop_martian;	     /* claims to come from this host */
-	__u64 drop_hairpin;	     /* a server as client of its own listener */
-	__u64 drop_icmp;	     /* error about a listener's flow that is not known */
-	__u64 drop_internal;	     /* a map or helper refused: never in good order */
+	__u64 forward;		   /* to a server, flow known */
+	__u64 forward_new;	   /* to a server, flow made or moved */
+	__u64 reply;		   /* to a client */
+	__u64 reply_without_flow;  /* to a client by the kernel's routes: the flow was evicted */
+	__u64 icmp_echo;	   /* ping to a VIP, answered */
+	__u64 icmp_to_server;	   /* error about a flow, translated */
+	__u64 icmp_to_client;	   /* error about a flow, translated */
+	__u64 reset_client;	   /* RST: the flow's server no longer serves */
+	__u64 reject_tcp;	   /* RST: nobody serves */
+	__u64 reject_udp;	   /* ICMP port unreachable: nobody serves */
+	__u64 too_big;		   /* ICMP fragmentation needed, sent to the sender */
+	__u64 pass_not_ipv4;	   /* the host's own */
+	__u64 pass_other_protocol; /* the host's own */
+	__u64 pass_no_listener;	   /* the host's own */
+	__u64 pass_local;	   /* a server answers this host, health checks mostly */
+	__u64 pass_fragment;	   /* not for a VIP */
+	__u64 pass_icmp;	   /* the host's own */
+	__u64 pass_multicast;	   /* frame for many */
+	__u64 drop_malformed;	   /* header cut, lengths that contradict each other */
+	__u64 drop_fragment;	   /* for a VIP or from a server's port: ports are lacking */
+	__u64 drop_fenced;	   /* from a server that no longer serves this flow */
+	__u64 drop_no_flow;	   /* RST, or answer several listeners may own */
+	__u64 drop_unresolved;	   /* the server's next hop is not known */
+	__u64 drop_no_route;	   /* the kernel knows no way to the client */
+	__u64 drop_ttl;		   /* expired here */
+	__u64 drop_too_big;	   /* does not fit the way out and may not be answered */
+	__u64 drop_martian;	   /* from an address that only we have, or nobody */
+	__u64 drop_hairpin;	   /* a server as client of its own listener */
+	__u64 drop_icmp;	   /* error about a listener's flow that is not known */
+	__u64 drop_internal;	   /* a map or helper refused: never in good order */
 };
 
 struct listener_counters {

@@ -80,7 +80,7 @@ static __always_inline __u8 next_state(const struct packet *p, __u8 state, __u8 
 	if (state == FLOW_CLOSED)
 		return state;
 	if (tcp_flags & TCP_FIN_FLAG)
-		return FLOW_CLOSING;
+		return state == FLOW_SERVER_FIN ? FLOW_CLOSED : FLOW_CLIENT_FIN;
 	if (tcp_flags & TCP_SYN_FLAG)
 		return FLOW_NEW;
 	return state == FLOW_NEW ? FLOW_ESTABLISHED : state;
@@ -92,18 +92,27 @@ static __always_inline int want(struct answer *a, enum answer_kind kind)
 	return ANSWER;
 }
 
+/* Why no RST may answer this segment, or NULL: it is one itself, or its header is not all there. */
+static __always_inline __u64 *refuse_rst(struct exits *n, const struct packet *p)
+{
+	if (!p->tcp || p->tcp->rst)
+		return &n->drop_no_flow;
+	if (p->tcp->doff * 4 < sizeof(*p->tcp) || p->tcp->doff * 4 > p->l4_len)
+		return &n->drop_malformed;
+	return NULL;
+}
+
 /* Nobody serves: tell the client at once. */
 static __always_inline int reject(struct exits *n, struct packet *p, struct answer *a, __u32 index)
 {
 	struct listener_counters *lc = listener_counters.lookup(&index);
+	__u64 *reason = p->tcp ? refuse_rst(n, p) : NULL;
 
+	if (reason)
+		return (*reason)++, XDP_DROP;
 	if (lc)
 		lc->rejects++;
-	if (!p->tcp)
-		return want(a, ANSWER_REJECT_UDP);
-	if (p->tcp->rst)
-		return n->drop_no_flow++, XDP_DROP;
-	return want(a, ANSWER_REJECT_TCP);
+	return want(a, p->tcp ? ANSWER_REJECT_TCP : ANSWER_REJECT_UDP);
 }
 
 /* The flow's server no longer serves it. */
@@ -111,12 +120,13 @@ static __always_inline int reset(struct exits *n, struct packet *p, struct answe
 				 __u64 *word, struct flow_value v, __u16 now)
 {
 	struct listener_counters *lc = listener_counters.lookup(&index);
+	__u64 *reason = refuse_rst(n, p);
 	struct flow_value ended = v;
 
 	ended.seen_state = seen_state(FLOW_RESET, now);
 	flow_update(word, v, ended);
-	if (!p->tcp || p->tcp->rst)
-		return n->drop_no_flow++, XDP_DROP;
+	if (reason)
+		return (*reason)++, XDP_DROP;
 	if (lc)
 		lc->resets++;
 	return want(a, ANSWER_RESET);
@@ -160,12 +170,10 @@ static __always_inline int to_server(struct xdp_md *ctx, struct exits *n, struct
 	if (lc) {
 		lc->forward_packets++;
 		lc->forward_bytes += p->frame_len;
-		lc->flows_new += is_new;
 	}
 	if (sc) {
 		sc->forward_packets++;
 		sc->forward_bytes += p->frame_len;
-		sc->flows_new += is_new;
 	}
 	if (is_new)
 		n->forward_new++;
@@ -182,25 +190,33 @@ struct found {
 	struct flow_value v;
 };
 
-/* May this client start a flow here? 0, or the counter of the reason why not. */
-static __always_inline __u64 *refuse(struct exits *n, struct packet *p, const struct server *server)
+/* No other host sends from this address: it is ours, or no host has it (RFC 1122 s3.2.1.3). */
+static __always_inline int is_martian(__be32 addr_be)
 {
-	if (p->ip->saddr == server->addr_be)
-		return &n->drop_hairpin;
-	if (lookup_find(lookup_word(p->ip->saddr, 0, 0, KIND_LOCAL)))
-		return &n->drop_martian;
-	return NULL;
+	__u8 first = bpf_ntohl(addr_be) >> 24;
+
+	return first == 0 || first == 127 || first >= 224 ||
+	       lookup_find(lookup_word(addr_be, 0, 0, KIND_LOCAL)) ||
+	       lookup_find(lookup_word(addr_be, 0, 0, KIND_VIP));
 }
 
 /* Give the flow to the serving side and remember it. A server that can not be reached gets none. */
 static __always_inline void assign(struct xdp_md *ctx, struct packet *p, struct found *f,
-				   const struct server *server, __u32 server_index, __u16 epoch,
-				   __u64 peer, __u8 tcp_flags, __u16 now)
+				   const struct server *server, __u32 server_index, __u32 index,
+				   __u16 epoch, __u64 peer, __u8 tcp_flags, __u16 now)
 {
+	struct listener_counters *lc = listener_counters.lookup(&index);
+	struct server_counters *sc = server_counters.lookup(&server_index);
 	struct flow_value v = {};
 
 	if (tcp_flags & TCP_RST_FLAG || !(server->flags & SERVER_RESOLVED))
 		return;
+	if (lc && !p->tcp && f->word)
+		lc->flows_moved++;
+	else if (lc)
+		lc->flows_new++;
+	if (sc)
+		sc->flows_new++;
 	v.server = server_index;
 	v.epoch = epoch;
 	v.peer = peer_learn(peer, ctx->ingress_ifindex);
@@ -256,15 +272,18 @@ static __always_inline int forward(struct xdp_md *ctx, struct exits *n, struct p
 	if (!f.bucket)
 		return n->drop_internal++, XDP_DROP;
 	if (f.word)
-		*(__u64 *)&f.v = word_of(f.word);
+		f.v = flow_read(f.word, f.key);
 	peer = peer_word(p->eth, ctx->ingress_ifindex);
 
 	server_index = f.v.server;
 	if (f.v.epoch != slot.epoch || f.v.seen_state != seen_state(FLOW_ESTABLISHED, now) ||
-	    tcp_flags & TCP_DECISIVE || peer_get(f.v.peer) != peer) {
-		/* A word of 0 is a flow that another CPU is writing down just now. */
+	    tcp_flags & TCP_DECISIVE || peer_get(f.v.peer) != peer ||
+	    server_index != l->server[slot.side & 1]) {
+		/* Without a server the way is another CPU's, who is just writing it down. */
 		if (server_index)
 			choice = choose(p, l, slot, &f.v, tcp_flags, now);
+		else
+			f.word = NULL;
 		if (choice == CHOICE_RESET)
 			return reset(n, p, a, index, f.word, f.v, now);
 		if (choice == CHOICE_KEEP)
@@ -272,23 +291,19 @@ static __always_inline int forward(struct xdp_md *ctx, struct exits *n, struct p
 		is_new = choice == CHOICE_NEW;
 	}
 	if (is_new) {
-		struct listener_counters *lc;
 		struct server *server;
-		__u64 *reason;
 
+		if (is_martian(p->ip->saddr))
+			return n->drop_martian++, XDP_DROP;
 		if (slot.side == SIDE_NONE)
 			return reject(n, p, a, index);
-		server_index = l->server[slot.side == SIDE_PRIMARY ? SIDE_PRIMARY : SIDE_SECONDARY];
+		server_index = l->server[slot.side & 1];
 		server = servers.lookup(&server_index);
 		if (!server)
 			return n->drop_internal++, XDP_DROP;
-		reason = refuse(n, p, server);
-		if (reason)
-			return (*reason)++, XDP_DROP;
-		lc = listener_counters.lookup(&index);
-		if (lc && !p->tcp && f.v.server)
-			lc->flows_moved++;
-		assign(ctx, p, &f, server, server_index, slot.epoch, peer, tcp_flags, now);
+		if (p->ip->saddr == server->addr_be)
+			return n->drop_hairpin++, XDP_DROP;
+		assign(ctx, p, &f, server, server_index, index, slot.epoch, peer, tcp_flags, now);
 	}
 	return to_server(ctx, n, p, a, index, server_index, is_new);
 }

@@ -14,17 +14,21 @@ struct icmp_error {
 	struct iphdr *inner;
 	struct ports *ports;
 	void *end;
+	__u32 quoted; /* octets that are quoted from ports on */
 };
 
 static __always_inline int icmp_is_error(__u8 type)
 {
-	return type == ICMP_DEST_UNREACH || type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETERPROB;
+	return type == ICMP_DEST_UNREACH || type == ICMP_TIME_EXCEEDED ||
+	       type == ICMP_PARAMETERPROB;
 }
 
-/* 0: what is quoted is not the start of a TCP or UDP packet. */
-static __always_inline int parse_icmp_error(struct cursor *c, struct packet *p, struct icmp_error *e)
+/* 0: what is quoted is not the start of a TCP or UDP packet that the error's receiver had sent. */
+static __always_inline int parse_icmp_error(struct cursor *c, struct packet *p,
+					    struct icmp_error *e)
 {
 	struct cursor inner = { .pos = p->l4 + sizeof(struct icmphdr), .end = c->end };
+	__u32 head;
 
 	e->icmp = p->l4;
 	e->end = c->end;
@@ -33,9 +37,12 @@ static __always_inline int parse_icmp_error(struct cursor *c, struct packet *p, 
 		return 0;
 	if (e->inner->protocol != IPPROTO_TCP && e->inner->protocol != IPPROTO_UDP)
 		return 0;
-	if (inner.pos + 8 > c->end)
+	/* What follows the IP packet in the frame is padding, not quote. */
+	head = sizeof(struct icmphdr) + e->inner->ihl * 4;
+	if (inner.pos + 8 > c->end || p->l4_len < head + 8 || e->inner->saddr != p->ip->daddr)
 		return 0;
 	e->ports = inner.pos;
+	e->quoted = p->l4_len - head;
 	return 1;
 }
 
@@ -47,15 +54,16 @@ static __always_inline int icmp_to_server(struct xdp_md *ctx, struct exits *n, s
 	struct flow_value v = {};
 	struct flow_bucket *b;
 	struct server *server;
-	__u64 *word, delta;
+	__u64 key, *word, delta;
 	__u32 server_index, ifindex;
 	__be32 old_be;
 
 	if (!l)
 		return n->drop_internal++, XDP_DROP;
-	word = flow_find(flow_word(e->inner->daddr, e->ports->dest_be, index), &b);
+	key = flow_word(e->inner->daddr, e->ports->dest_be, index);
+	word = flow_find(key, &b);
 	if (word)
-		*(__u64 *)&v = word_of(word);
+		v = flow_read(word, key);
 	if (!v.server)
 		return n->drop_icmp++, XDP_DROP;
 	server_index = v.server;
@@ -66,7 +74,8 @@ static __always_inline int icmp_to_server(struct xdp_md *ctx, struct exits *n, s
 		return n->drop_ttl++, XDP_DROP;
 
 	ifindex = server->ifindex;
-	delta = rewrite_quoted(e->inner, e->ports, e->end, 1, server->addr_be, server->port_be);
+	delta = rewrite_quoted(e->inner, e->ports, e->end, e->quoted, 1, server->addr_be,
+			       server->port_be);
 	e->icmp->checksum = csum_apply(e->icmp->checksum, delta);
 	old_be = p->ip->daddr;
 	p->ip->daddr = server->addr_be;
@@ -90,18 +99,24 @@ static __always_inline int icmp_to_client(struct xdp_md *ctx, struct exits *n, s
 		return n->drop_ttl++, XDP_DROP;
 	*(__u64 *)&peer = peer_get(o->v.peer);
 	link = link_of(peer);
-	delta = rewrite_quoted(e->inner, e->ports, e->end, 0, o->l->vip_be, o->l->port_be);
+	if (link) {
+		ifindex = peer.ifindex;
+		set_macs(p->eth, peer.mac, link->mac);
+	} else {
+		struct bpf_fib_lookup fib;
+
+		if (route_to_client(ctx, p, o->l->vip_be, &fib) != BPF_FIB_LKUP_RET_SUCCESS)
+			return n->drop_no_route++, XDP_DROP;
+		ifindex = fib.ifindex;
+		set_macs(p->eth, fib.dmac, fib.smac);
+	}
+	delta = rewrite_quoted(e->inner, e->ports, e->end, e->quoted, 0, o->l->vip_be,
+			       o->l->port_be);
 	e->icmp->checksum = csum_apply(e->icmp->checksum, delta);
 	/* Only the server's own address is ours to hide; a router on the way keeps its name. */
 	if (old_be == server_be)
 		p->ip->saddr = o->l->vip_be;
 	finish_ip(p->ip, csum_delta32(old_be, p->ip->saddr));
-	if (link) {
-		ifindex = peer.ifindex;
-		set_macs(p->eth, peer.mac, link->mac);
-	} else if (route_to_client(ctx, p, &ifindex)) {
-		return n->drop_no_route++, XDP_DROP;
-	}
 	n->icmp_to_client++;
 	return send_to(ctx, ifindex);
 }
@@ -119,6 +134,8 @@ static __always_inline int icmp(struct xdp_md *ctx, struct exits *n, struct curs
 	if (icmp->type == ICMP_ECHO && icmp->code == 0) {
 		if (!lookup_find(lookup_word(p->ip->daddr, 0, 0, KIND_VIP)))
 			return n->pass_icmp++, XDP_PASS;
+		if (is_martian(p->ip->saddr))
+			return n->drop_martian++, XDP_DROP;
 		answer_echo(p);
 		n->icmp_echo++;
 		return XDP_TX;
@@ -126,8 +143,8 @@ static __always_inline int icmp(struct xdp_md *ctx, struct exits *n, struct curs
 	if (!icmp_is_error(icmp->type) || !parse_icmp_error(c, p, &e))
 		return n->pass_icmp++, XDP_PASS;
 
-	found = lookup_find(lookup_word(e.inner->saddr, e.ports->source_be, e.inner->protocol,
-					KIND_LISTENER));
+	found = lookup_find(
+		lookup_word(e.inner->saddr, e.ports->source_be, e.inner->protocol, KIND_LISTENER));
 	if (found)
 		return icmp_to_server(ctx, n, p, &e, found);
 	found = lookup_find(

@@ -27,7 +27,7 @@ struct packet {
 	struct ethhdr *eth;
 	struct iphdr *ip;
 	void *l4;
-	struct tcphdr *tcp; /* l4 again if it is TCP, else NULL: a pointer the verifier can tell apart */
+	struct tcphdr *tcp; /* l4 again if TCP, else NULL: a pointer the verifier can tell apart */
 	__u32 l4_len;
 	__u32 frame_len;
 };
@@ -36,10 +36,10 @@ struct packet {
  * this in and returns ANSWER; it is written in one place, as its code is long and always inlined. */
 struct answer {
 	enum answer_kind {
-		ANSWER_RESET,	    /* RST: the flow's server no longer serves */
-		ANSWER_REJECT_TCP,  /* RST: nobody serves */
-		ANSWER_REJECT_UDP,  /* port unreachable: nobody serves */
-		ANSWER_TOO_BIG,	    /* fragmentation needed */
+		ANSWER_RESET,	   /* RST: the flow's server no longer serves */
+		ANSWER_REJECT_TCP, /* RST: nobody serves */
+		ANSWER_REJECT_UDP, /* port unreachable: nobody serves */
+		ANSWER_TOO_BIG,	   /* fragmentation needed */
 	} kind;
 	__u16 mtu; /* for ANSWER_TOO_BIG */
 };

@@ -7,77 +7,116 @@
 #include "tables.h"
 #include "forward.h"
 
-/* What the chain of listeners behind one endpoint has to say about a client. */
+/* What a listener behind an endpoint has to say about a client. */
 struct origin {
 	struct listener *l;
 	__u64 *word; /* of the flow, if it belongs to this server */
 	struct flow_value v;
 	__u32 index;
 	__u8 side;
-	__u8 links;	/* how many listeners were asked */
+	__u8 shared;	/* other listeners use the endpoint, too */
 	__u8 elsewhere; /* a flow is there, but belongs to the other server */
 };
+
+static __always_inline void ask(struct origin *o, __be32 client_be, __be16 client_port_be,
+				__u32 link)
+{
+	struct flow_bucket *b;
+	__u64 key, *word;
+
+	o->index = link >> 1;
+	o->side = link & 1;
+	o->l = listeners.lookup(&o->index);
+	if (!o->l)
+		return;
+	key = flow_word(client_be, client_port_be, o->index);
+	word = flow_find(key, &b);
+	if (!word)
+		return;
+	o->v = flow_read(word, key);
+	if (o->v.server == o->l->server[o->side & 1])
+		o->word = word;
+	o->elsewhere = o->v.server && !o->word;
+}
+
+/* By FLOW_*, two bits each: neither end has ended the connection, one has, both have. */
+#define LIVELINESS                                                                                 \
+	(2 << 2 * FLOW_NEW | 2 << 2 * FLOW_ESTABLISHED | 1 << 2 * FLOW_CLIENT_FIN |                \
+	 1 << 2 * FLOW_SERVER_FIN)
+
+/* A client may use one port toward several listeners, one after the other, and their flows meet at
+ * the server they share. The one that is meant is this server's, alive rather than ending, was heard
+ * of last, and, where a tick of the clock can not tell, is the one just opened. Without a branch: the
+ * verifier would follow each through all the chain. */
+static __always_inline __u32 claim_of(struct flow_value v, const struct listener *l, __u8 side,
+				      __u16 now)
+{
+	__u32 other = v.server ^ l->server[side], state = flow_state(&v), own;
+
+	asm volatile("" : "+r"(other), "+r"(state));
+	own = (other - 1) >> 31;
+	return own << 16 | (LIVELINESS >> 2 * state & 3) << 14 |
+	       (FLOW_SEEN_MASK - flow_idle(&v, now)) << 1 | (1 >> state & 1);
+}
+
+/* The link of the chain whose listener the packet is from; the first one if none has a flow. */
+static __always_inline __u32 best_link(__be32 client_be, __be16 client_port_be, __u32 link)
+{
+	__u64 best = link;
+	__u16 now = clock_now();
+	int i;
+
+#pragma clang loop unroll(disable)
+	for (i = 0; i < MAX_LINKS && link; i++) {
+		__u32 index = link >> 1;
+		struct listener *l = listeners.lookup(&index);
+		struct flow_value v = {};
+		struct flow_bucket *b;
+		__u64 key, claim, *word;
+
+		if (!l)
+			break;
+		key = flow_word(client_be, client_port_be, index);
+		word = flow_find(key, &b);
+		if (word)
+			v = flow_read(word, key);
+		if (v.server) {
+			claim = (__u64)claim_of(v, l, link & 1, now) << 32 | link;
+			if (claim > best)
+				best = claim;
+		}
+		link = l->next[link & 1];
+	}
+	return best;
+}
 
 static __always_inline void find_origin(struct origin *o, __be32 client_be, __be16 client_port_be,
 					__u32 link)
 {
-	int i;
+	struct listener *l;
+	__u32 index = link >> 1;
 
-#pragma clang loop unroll(disable)
-	for (i = 0; i < MAX_LINKS; i++) {
-		struct flow_bucket *b;
-		struct flow_value v = {};
-		__u32 index = link >> 1;
-		__u8 side = link & 1;
-		struct listener *l;
-		__u64 *word;
-
-		if (!link)
-			break;
-		l = listeners.lookup(&index);
-		if (!l)
-			break;
-		o->links++;
-		word = flow_find(flow_word(client_be, client_port_be, index), &b);
-		if (word)
-			*(__u64 *)&v = word_of(word);
-		if (v.server && v.server == l->server[side]) {
-			o->l = l;
-			o->word = word;
-			o->v = v;
-			o->index = index;
-			o->side = side;
-			o->elsewhere = 0;
-			return;
-		}
-		if (v.server || !o->l) {
-			o->l = l;
-			o->index = index;
-			o->side = side;
-			o->elsewhere = v.server != 0;
-		}
-		link = l->next[side];
+	l = listeners.lookup(&index);
+	if (l && l->next[link & 1]) {
+		o->shared = 1;
+		link = best_link(client_be, client_port_be, link);
 	}
+	ask(o, client_be, client_port_be, link);
 }
 
-/* No neighbour learnt: the kernel's routes know the way. 0, or -1 if they do not. */
-static __always_inline int route_to_client(struct xdp_md *ctx, struct packet *p, __u32 *ifindex)
+/* No neighbour learnt: the kernel's routes know the way. Returns BPF_FIB_LKUP_RET_*. */
+static __always_inline int route_to_client(struct xdp_md *ctx, const struct packet *p,
+					   __be32 source_be, struct bpf_fib_lookup *fib)
 {
-	struct bpf_fib_lookup fib = {
-		.family = 2, /* AF_INET */
-		.l4_protocol = p->ip->protocol,
-		.tot_len = bpf_ntohs(p->ip->tot_len),
-		.tos = p->ip->tos,
-		.ifindex = ctx->ingress_ifindex,
-		.ipv4_src = p->ip->saddr,
-		.ipv4_dst = p->ip->daddr,
-	};
-
-	if (bpf_fib_lookup(ctx, &fib, sizeof(fib), 0) != BPF_FIB_LKUP_RET_SUCCESS)
-		return -1;
-	set_macs(p->eth, fib.dmac, fib.smac);
-	*ifindex = fib.ifindex;
-	return 0;
+	__builtin_memset(fib, 0, sizeof(*fib));
+	fib->family = 2; /* AF_INET */
+	fib->l4_protocol = p->ip->protocol;
+	fib->tot_len = bpf_ntohs(p->ip->tot_len);
+	fib->tos = p->ip->tos;
+	fib->ifindex = ctx->ingress_ifindex;
+	fib->ipv4_src = source_be;
+	fib->ipv4_dst = p->ip->daddr;
+	return bpf_fib_lookup(ctx, fib, sizeof(*fib), 0);
 }
 
 /* The interface a learnt neighbour is on, or NULL. */
@@ -104,21 +143,27 @@ static __always_inline int to_client(struct xdp_md *ctx, struct exits *n, struct
 		return n->drop_ttl++, XDP_DROP;
 	*(__u64 *)&peer = peer_get(o->v.peer);
 	link = link_of(peer);
-	if (link && bpf_ntohs(p->ip->tot_len) > link->mtu)
-		return too_big(n, p, a, link->mtu);
-
-	lc = listener_counters.lookup(&o->index);
-	sc = server_counters.lookup(&server_index);
-	rewrite_source(p, o->l->vip_be, o->l->port_be);
 	if (link) {
+		if (bpf_ntohs(p->ip->tot_len) > link->mtu)
+			return too_big(n, p, a, link->mtu);
 		ifindex = peer.ifindex;
 		set_macs(p->eth, peer.mac, link->mac);
 		n->reply++;
 	} else {
-		if (route_to_client(ctx, p, &ifindex))
+		struct bpf_fib_lookup fib;
+		int result = route_to_client(ctx, p, o->l->vip_be, &fib);
+
+		if (result == BPF_FIB_LKUP_RET_FRAG_NEEDED)
+			return too_big(n, p, a, fib.mtu_result);
+		if (result != BPF_FIB_LKUP_RET_SUCCESS)
 			return n->drop_no_route++, XDP_DROP;
+		ifindex = fib.ifindex;
+		set_macs(p->eth, fib.dmac, fib.smac);
 		n->reply_without_flow++;
 	}
+	rewrite_source(p, o->l->vip_be, o->l->port_be);
+	lc = listener_counters.lookup(&o->index);
+	sc = server_counters.lookup(&server_index);
 	if (lc) {
 		lc->reply_packets++;
 		lc->reply_bytes += p->frame_len;
@@ -153,7 +198,7 @@ static __always_inline int judge_unknown(struct exits *n, struct packet *p, stru
 	 * in another server's hands. */
 	if (o->elsewhere && p->tcp)
 		return fenced(n, o->index);
-	if (!o->elsewhere && o->links > 1)
+	if (!o->elsewhere && o->shared)
 		return n->drop_no_flow++, XDP_DROP;
 	return XDP_TX;
 }
@@ -179,8 +224,8 @@ static __always_inline int judge_known(struct exits *n, struct packet *p, struct
 	state = flow_state(&v);
 	if (tcp_flags & TCP_RST_FLAG)
 		state = FLOW_CLOSED;
-	else if (tcp_flags & TCP_FIN_FLAG && state != FLOW_CLOSED)
-		state = FLOW_CLOSING;
+	else if (tcp_flags & TCP_FIN_FLAG && state < FLOW_CLOSED)
+		state = state == FLOW_CLIENT_FIN ? FLOW_CLOSED : FLOW_SERVER_FIN;
 	v.seen_state = seen_state(state, now);
 	flow_update(o->word, o->v, v);
 	return XDP_TX;

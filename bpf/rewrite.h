@@ -75,9 +75,11 @@ static __always_inline void rewrite_source(struct packet *p, __be32 addr_be, __b
 }
 
 /* Replace one end of a packet quoted in an ICMP error. A quoted checksum is kept consistent with what
- * the receiver sent; one that was cut off is left alone. Returns the delta for the ICMP checksum. */
+ * the receiver sent; one that was cut off, behind quoted octets from ports on, is left alone. Returns
+ * the delta for the ICMP checksum. */
 static __always_inline __u64 rewrite_quoted(struct iphdr *inner, struct ports *ports, void *end,
-					    int source, __be32 addr_be, __be16 port_be)
+					    __u32 quoted, int source, __be32 addr_be,
+					    __be16 port_be)
 {
 	__be32 *addr = source ? &inner->saddr : &inner->daddr;
 	__be16 *port = source ? &ports->source_be : &ports->dest_be;
@@ -94,7 +96,7 @@ static __always_inline __u64 rewrite_quoted(struct iphdr *inner, struct ports *p
 	if (inner->protocol == IPPROTO_UDP) {
 		struct udphdr *udp = (void *)ports;
 
-		if ((void *)(udp + 1) <= end && udp->check) {
+		if ((void *)(udp + 1) <= end && quoted >= sizeof(*udp) && udp->check) {
 			__u16 old = udp->check;
 
 			udp->check = csum_apply_udp(old, addr_delta + port_delta);
@@ -103,7 +105,8 @@ static __always_inline __u64 rewrite_quoted(struct iphdr *inner, struct ports *p
 	} else {
 		struct tcphdr *tcp = (void *)ports;
 
-		if ((void *)(&tcp->check + 1) <= end) {
+		if ((void *)(&tcp->check + 1) <= end &&
+		    quoted >= __builtin_offsetof(struct tcphdr, urg_ptr)) {
 			__u16 old = tcp->check;
 
 			tcp->check = csum_apply(old, addr_delta + port_delta);

@@ -14,7 +14,9 @@ static __always_inline __u64 word_of(const void *p)
 
 static __always_inline __u64 lookup_word(__be32 addr_be, __be16 port_be, __u8 proto, __u8 kind)
 {
-	struct lookup_key key = { .addr_be = addr_be, .port_be = port_be, .proto = proto, .kind = kind };
+	struct lookup_key key = {
+		.addr_be = addr_be, .port_be = port_be, .proto = proto, .kind = kind
+	};
 
 	return word_of(&key);
 }
@@ -39,7 +41,8 @@ static __always_inline __u32 lookup_find(__u64 key)
 			return b->values[2];
 		if (word_of(&b->keys[3]) == key)
 			return b->values[3];
-		if (!word_of(&b->keys[3])) /* ways fill up in order: an empty one is the last, too */
+		if (!word_of(
+			    &b->keys[3])) /* ways fill up in order: an empty one is the last, too */
 			return 0;
 		index = (index + 1) & (LOOKUP_BUCKETS - 1);
 	}
@@ -106,12 +109,24 @@ static __always_inline __u64 *flow_find(__u64 key, struct flow_bucket **bucket)
 	return NULL;
 }
 
+/* A flow's value, all 0 if the way is being given to another flow. The key is read again behind the
+ * value: had the way changed hands in between, the value would be the other's. */
+static __always_inline struct flow_value flow_read(const __u64 *word, __u64 key)
+{
+	struct flow_value v = {};
+	__u64 value = word_of(word);
+
+	if (word_of(word - FLOW_WAYS) == key)
+		*(__u64 *)&v = value;
+	return v;
+}
+
 /* The lower, the sooner it may go: ended flows first, then half-open ones, then the longest idle. */
 static __always_inline __u32 flow_worth(__u64 word, __u16 now)
 {
 	struct flow_value v = *(struct flow_value *)&word;
 	__u8 state = flow_state(&v);
-	__u32 rank = state >= FLOW_CLOSED ? 0 : state == FLOW_NEW ? 1 : state == FLOW_CLOSING ? 1 : 2;
+	__u32 rank = state >= FLOW_CLOSED ? 0 : state != FLOW_ESTABLISHED ? 1 : 2;
 
 	return (rank << FLOW_STATE_SHIFT) | (FLOW_SEEN_MASK - flow_idle(&v, now));
 }
@@ -130,13 +145,17 @@ static __always_inline void flow_insert(struct flow_bucket *b, __u64 key, __u64 
 		__u64 *v = (__u64 *)&b->values[i];
 		__u64 word = word_of(v);
 
-		if (!word_of(k)) {
-			if (__sync_val_compare_and_swap(k, 0, key) == 0) {
+		__u64 found = word_of(k);
+
+		if (!found) {
+			found = __sync_val_compare_and_swap(k, 0, key);
+			if (!found) {
 				*(volatile __u64 *)v = value;
 				return;
 			}
-			continue;
 		}
+		if (found == key) /* another CPU is writing it down */
+			return;
 		if (word) {
 			__u32 w = flow_worth(word, now);
 
@@ -188,6 +207,8 @@ static __always_inline __u16 peer_learn(__u64 word, __u32 ifindex)
 		__u64 *way = (__u64 *)&b->peers[i];
 		__u64 found = word_of(way);
 
+		if (!index && !i) /* its index would say "none" */
+			continue;
 		if (!found)
 			found = __sync_val_compare_and_swap(way, 0, word);
 		if (!found || found == word)

@@ -21,21 +21,22 @@
 #include "icmp.h"
 
 /* Fragments carry no ports, or not all: for a VIP they can only be dropped; a first fragment from a
- * server's port must not leave with the server's address. Echo requests are the host's own to join. */
+ * server's port must not leave with the server's address. What is for this host itself, and echo
+ * requests, are the host's own to join. */
 static __always_inline int fragment(struct exits *n, struct cursor *c, struct packet *p)
 {
-	struct ports *ports;
+	struct ports *ports = p->l4;
 
 	if (p->ip->protocol != IPPROTO_TCP && p->ip->protocol != IPPROTO_UDP)
 		return n->pass_fragment++, XDP_PASS;
 	if (lookup_find(lookup_word(p->ip->daddr, 0, 0, KIND_VIP)))
 		return n->drop_fragment++, XDP_DROP;
-	if (!(p->ip->frag_off & bpf_htons(IP_OFFSET))) {
-		ports = parse_ports(c, p);
-		if (ports && lookup_find(lookup_word(p->ip->saddr, ports->source_be,
-						     p->ip->protocol, KIND_ENDPOINT)))
-			return n->drop_fragment++, XDP_DROP;
-	}
+	if (!(p->ip->frag_off & bpf_htons(IP_OFFSET)) && p->l4_len >= sizeof(*ports) &&
+	    (void *)(ports + 1) <= c->end &&
+	    lookup_find(
+		    lookup_word(p->ip->saddr, ports->source_be, p->ip->protocol, KIND_ENDPOINT)) &&
+	    !lookup_find(lookup_word(p->ip->daddr, 0, 0, KIND_LOCAL)))
+		return n->drop_fragment++, XDP_DROP;
 	return n->pass_fragment++, XDP_PASS;
 }
 
@@ -77,8 +78,8 @@ int xdp_pair(struct xdp_md *ctx)
 	if (found) {
 		verdict = forward(ctx, n, &p, &a, found);
 	} else {
-		found = lookup_find(lookup_word(p.ip->saddr, ports->source_be, p.ip->protocol,
-						KIND_ENDPOINT));
+		found = lookup_find(
+			lookup_word(p.ip->saddr, ports->source_be, p.ip->protocol, KIND_ENDPOINT));
 		if (!found)
 			return n->pass_no_listener++, XDP_PASS;
 		verdict = reply(ctx, n, &p, &a, found);

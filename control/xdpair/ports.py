@@ -21,7 +21,8 @@ class ProbeTarget:
     """One thing to probe.
 
     Attributes:
-        interface: the probe leaves by this one (SO_BINDTODEVICE), as the data plane's packets do; None: the kernel decides.
+        interface: the probe leaves by this one (SO_BINDTODEVICE), as the data plane's packets do;
+            None: the kernel decides.
     """
 
     address: IPv4Address
@@ -37,7 +38,8 @@ class ProbeResult:
     Attributes:
         error: empty if passed, else words for a person: ``connection refused``, ``HTTP 500``.
         started_ns, ended_ns: CLOCK_MONOTONIC.
-        local_fault: this host could not probe (no descriptors, no such interface): says nothing about the server.
+        local_fault: this host could not probe (no descriptors, no such interface): says nothing
+            about the server.
     """
 
     passed: bool
@@ -70,7 +72,9 @@ class XdpMode(Enum):
 
 
 class Network(Port):
-    """Links, routes, neighbours and VIP announcement of this host. Reads are from a cache, without I/O."""
+    """Links, routes, neighbours and VIP announcement of this host. Reads are from a cache, without
+    I/O.
+    """
 
     on_change: Callable[[], None]
     on_link: Callable[[str, bool], None]
@@ -96,7 +100,7 @@ class Network(Port):
 
 @dataclass(frozen=True, slots=True)
 class SlotRecord:
-    """What must survive a restart of one failover unit: the slot's word and what the operator said."""
+    """What must survive a restart: a unit's slot, and what the operator said of it."""
 
     unit: str
     state: SlotState
@@ -132,7 +136,9 @@ class Datapath(Port):
         ...
 
     def waiting_flows(self) -> Sequence[WaitingFlow]:
-        """TCP flows whose server no longer serves them and whose client does not know yet. Slow: call it in a thread."""
+        """TCP flows whose server no longer serves them and whose client does not know yet. Slow:
+        call it in a thread.
+        """
         ...
 
     def exit_counters(self) -> dict[str, int]: ...
@@ -143,7 +149,8 @@ class Datapath(Port):
 
 
 class Store(Port):
-    """Durable memory. Each call returns only when its change is on disk; all of them block: call them in a thread.
+    """Durable memory. Each call returns only when its change is on disk; all of them block: call
+    them in a thread.
 
     Raises:
         StoreError: the change did not happen.
@@ -156,7 +163,9 @@ class Store(Port):
         ...
 
     def load_indexes(self) -> dict[str, int]:
-        """Map indexes by name (``listener:…``, ``slot:…``, ``server:…``): they must not move under live flows."""
+        """Map indexes by name (``listener:…``, ``slot:…``, ``server:…``): they must not move under
+        live flows.
+        """
         ...
 
     def save_indexes(self, indexes: dict[str, int]) -> None: ...

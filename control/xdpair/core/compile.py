@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From what users asked for and what the kernel says to the complete content of the maps, in one pure function."""
+"""From what users asked for and what the kernel says to the complete content of the maps, in one
+pure function.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +26,13 @@ def compile_tables(
         rows: from ``indexes.allocate`` for this very ``desired``.
         drained: listeners whose drain timeout is over: flows left on the secondary end now.
     """
-    lookup: dict[LookupKey, int] = {LookupKey(Kind.LOCAL, address): PRESENT for address in facts.local_addresses}
+    lookup: dict[LookupKey, int] = {
+        LookupKey(Kind.LOCAL, address): PRESENT for address in facts.local_addresses
+    }
     listeners: dict[int, ListenerEntry] = {}
-    running = [entry for entry in desired.listeners.values() if entry.state is ListenerState.RUNNING]
+    running = [
+        entry for entry in desired.listeners.values() if entry.state is ListenerState.RUNNING
+    ]
     for lb in desired.load_balancers.values():
         lookup[LookupKey(Kind.VIP, lb.address)] = PRESENT
     for listener in sorted(running, key=lambda entry: entry.key):
@@ -38,10 +44,13 @@ def compile_tables(
     return Tables(lookup, listeners, _servers(desired, rows, facts), facts.links)
 
 
-def _listener_entry(desired: Desired, rows: Mapping[str, int], listener: Listener, drained: bool) -> ListenerEntry:
+def _listener_entry(
+    desired: Desired, rows: Mapping[str, int], listener: Listener, drained: bool
+) -> ListenerEntry:
     group = desired.group(listener.group_id)
     primary, secondary = (
-        rows[indexes.server_name(group, side, desired.address_of(group.member(side)))] for side in Side
+        rows[indexes.server_name(group, side, desired.address_of(group.member(side)))]
+        for side in Side
     )
     return ListenerEntry(
         vip=desired.load_balancer(listener.key.lb_id).address,
@@ -61,12 +70,14 @@ def _chain(
     row: int,
     listener: Listener,
 ) -> None:
-    """Put the listener at the head of the chain of those whose answers come from the same endpoint."""
+    """Put the listener first in the chain of those whose answers come from the same endpoint."""
     group = desired.group(listener.group_id)
     links = [0, 0]
     for side in Side:
         member = group.member(side)
-        endpoint = LookupKey(Kind.ENDPOINT, desired.address_of(member), member.port, listener.key.protocol)
+        endpoint = LookupKey(
+            Kind.ENDPOINT, desired.address_of(member), member.port, listener.key.protocol
+        )
         links[side] = lookup.get(endpoint, 0)
         lookup[endpoint] = row << 1 | side
     listeners[row] = replace(listeners[row], next_links=(links[0], links[1]))

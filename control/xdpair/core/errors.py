@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every error that xdpair raises on purpose.
 
-``reason`` is API: it travels as ``google.rpc.ErrorInfo.reason``. Where the Server Load Balancer API has a code for the
-case, the reason is that code, spelled exactly as there. The six families below decide the gRPC status.
+``reason`` is API: it travels as ``google.rpc.ErrorInfo.reason``. Where the Server Load Balancer API
+has a code for the case, the reason is that code, spelled exactly as there. The six families below
+decide the gRPC status.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class Unavailable(XdpairError):
     reason = "ServiceUnavailable"
 
 
-# -- groups ------------------------------------------------------------------------------------------------------------
+# -- groups ----------------------------------------------------------------------------------------
 
 
 class ServerCountNotTwo(InvalidInput):
@@ -107,7 +108,9 @@ class ServerAlreadyExists(AlreadyExists):
 
 
 class GroupNotFound(NotFound):
-    """Server Load Balancer clients match the code or the words ``The specified MasterSlaveGroupId does not exist``."""
+    """Server Load Balancer clients match the code or the words ``The specified MasterSlaveGroupId
+    does not exist``.
+    """
 
     reason = "InvalidParameter"
 
@@ -124,7 +127,7 @@ class GroupNotForListener(InvalidInput):
     reason = "VipNotMatchRspool"
 
 
-# -- load balancers and listeners --------------------------------------------------------------------------------------
+# -- load balancers and listeners ------------------------------------------------------------------
 
 
 class LoadBalancerNotFound(NotFound):
@@ -191,7 +194,7 @@ class StaleEtag(XdpairError):
     reason = "OperationConflict.EtagMismatch"
 
 
-# -- operator ----------------------------------------------------------------------------------------------------------
+# -- operator --------------------------------------------------------------------------------------
 
 
 class PrimaryUnhealthy(FailedPrecondition):
@@ -206,7 +209,7 @@ class ServerHasWeightZero(FailedPrecondition):
     reason = "OperationFailed.ServerHasWeightZero"
 
 
-# -- machine -----------------------------------------------------------------------------------------------------------
+# -- machine ---------------------------------------------------------------------------------------
 
 
 class DatapathError(Unavailable):

@@ -40,7 +40,8 @@ class Event:
         cause: why, in a word: ``health``, ``operator``, ``weight``.
         check: which probe decided: ``http 192.0.2.10:80``.
         error: what the last probe said: ``connection refused``.
-        decided_after_ms: from the start of the first probe of the deciding series to the slot write; 0 if no probe decided.
+        decided_after_ms: from the start of the first probe of the deciding series to the slot
+            write; 0 if no probe decided.
         epoch: of the slot after the event.
     """
 

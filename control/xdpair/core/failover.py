@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The failover machine: who serves a slot, and what becomes of the flows of whoever does not.
 
-``(state, policy, input, now) -> (state, effects)``. One slot is one failover unit: a listener, or a group whose
-listeners move together. All decisions go through ``_target``; all changes of the slot through ``_move`` and ``_fence``.
+``(state, policy, input, now) -> (state, effects)``. One slot is one failover unit: a listener, or a
+group whose listeners move together. All decisions go through ``_target``; all changes of the slot
+through ``_move`` and ``_fence``.
 
-A flow remembers the epoch it was made in. ``fence[side]`` is the first epoch whose flows on that side are alive: raising
-it to the present epoch ends all older flows of that side at once, whatever their number. Epochs are 16 bits wide in
-the data plane and compared as serial numbers (RFC 1982), so no fence may lag behind by half the circle.
+A flow remembers the epoch it was made in. ``fence[side]`` is the first epoch whose flows on that
+side are alive: raising it to the present epoch ends all older flows of that side at once, whatever
+their number. Epochs are 16 bits wide in the data plane and compared as serial numbers (RFC 1982),
+so no fence may lag behind by half the circle.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ from xdpair.core.events import EventKind
 from xdpair.core.model import FailbackMode, FailoverPolicy, PairGroup, Side
 
 EPOCH_MODULUS = 1 << 16
-#: The farthest a fence may lag behind the epoch; half of what serial-number comparison can tell apart.
+#: The farthest a fence may lag behind the epoch; half of what serial-number comparison can tell
+#: apart.
 MAX_FENCE_LAG = EPOCH_MODULUS // 4
 
 
@@ -40,7 +43,8 @@ class Slot:
         side: who serves; None: nobody, new connections are rejected.
         epoch: 16 bits, grows by one at each change.
         fence: per side, the first epoch whose flows are alive.
-        silenced: per side, True while nothing that server still says may reach a client (it failed).
+        silenced: per side, True while nothing that server still says may reach a client (it
+            failed).
     """
 
     side: Side | None = Side.PRIMARY
@@ -56,7 +60,8 @@ class SlotState:
     Attributes:
         pinned: the side an operator wants, which no probe undoes; None: health and weights decide.
         primary_up: the verdict of the health checks.
-        up_since_ns: CLOCK_MONOTONIC, when the primary became healthy again; meaningless after a restart.
+        up_since_ns: CLOCK_MONOTONIC, when the primary became healthy again; meaningless after a
+            restart.
     """
 
     slot: Slot = Slot()
@@ -114,7 +119,7 @@ Effect = WriteSlot | Announce | WakeAt
 Outcome = tuple[SlotState, tuple[Effect, ...]]
 
 
-# -- inputs ------------------------------------------------------------------------------------------------------------
+# -- inputs ----------------------------------------------------------------------------------------
 
 
 def on_health(state: SlotState, policy: SlotPolicy, up: bool, now_ns: int) -> Outcome:
@@ -134,6 +139,7 @@ def switchover(state: SlotState, policy: SlotPolicy, to: Side | None, now_ns: in
 
     Args:
         to: the side wanted; None: the one that does not serve now.
+
     Raises:
         ServerHasWeightZero: that server takes no new connections.
     """
@@ -155,7 +161,7 @@ def failback(state: SlotState, policy: SlotPolicy, now_ns: int) -> Outcome:
     released = replace(state, pinned=None)
     if state.serving is Side.PRIMARY:
         return released, ()
-    moved, effects = _move(released, Side.PRIMARY, Cause.OPERATOR, EventKind.FAILBACK)
+    moved, effects = _move(released, policy, Side.PRIMARY, Cause.OPERATOR, EventKind.FAILBACK)
     return moved, effects
 
 
@@ -176,10 +182,12 @@ def release(state: SlotState, policy: SlotPolicy, now_ns: int) -> Outcome:
     if state.pinned is None:
         return state, ()
     settled, effects = _settle(replace(state, pinned=None), policy, now_ns)
-    return settled, (Announce(EventKind.RELEASED, state.serving, settled.serving, Cause.OPERATOR), *effects)
+    told = Announce(EventKind.RELEASED, state.serving, settled.serving, Cause.OPERATOR)
+    writes = tuple(effect for effect in effects if isinstance(effect, WriteSlot))
+    return settled, (*writes, told, *effects[len(writes) :])
 
 
-# -- decisions ---------------------------------------------------------------------------------------------------------
+# -- decisions -------------------------------------------------------------------------------------
 
 
 def _target(state: SlotState, policy: SlotPolicy, now_ns: int) -> tuple[Side | None, Cause]:
@@ -193,7 +201,7 @@ def _target(state: SlotState, policy: SlotPolicy, now_ns: int) -> tuple[Side | N
     if primary_fit:
         returns = state.cause is Cause.WEIGHT or _may_return(state, policy, now_ns)
         return (Side.PRIMARY if returns else Side.SECONDARY), state.cause
-    cause = Cause.HEALTH if policy.usable(Side.PRIMARY) else Cause.WEIGHT
+    cause = Cause.WEIGHT if state.primary_up else Cause.HEALTH
     return (Side.SECONDARY if secondary_usable else None), cause
 
 
@@ -207,10 +215,12 @@ def _return_at_ns(state: SlotState, policy: SlotPolicy) -> int:
     return state.up_since_ns + policy.failover.hold_down_ms * 1_000_000
 
 
-def _settle(state: SlotState, policy: SlotPolicy, now_ns: int, kind: EventKind | None = None) -> Outcome:
+def _settle(
+    state: SlotState, policy: SlotPolicy, now_ns: int, kind: EventKind | None = None
+) -> Outcome:
     side, cause = _target(state, policy, now_ns)
     if side is not state.serving:
-        return _move(state, side, cause, kind or _kind_of(side, cause))
+        return _move(state, policy, side, cause, kind or _kind_of(side, cause))
     if side is not Side.PRIMARY and not state.primary_up and not state.slot.silenced[Side.PRIMARY]:
         return _fence_failed_primary(state)
     waiting = (
@@ -233,12 +243,16 @@ def _kind_of(side: Side | None, cause: Cause) -> EventKind:
     return EventKind.SWITCHOVER if cause is Cause.OPERATOR else EventKind.FAILOVER
 
 
-def _move(state: SlotState, side: Side | None, cause: Cause, kind: EventKind) -> Outcome:
-    """Change the serving side. A side left because of weights keeps its flows; else they end, as the policy says."""
+def _move(
+    state: SlotState, policy: SlotPolicy, side: Side | None, cause: Cause, kind: EventKind
+) -> Outcome:
+    """Change the serving side. Weights end no flow; operators and failures do."""
     epoch = (state.slot.epoch + 1) % EPOCH_MODULUS
     fence, silenced = list(state.slot.fence), list(state.slot.silenced)
-    if state.serving is not None and cause is not Cause.WEIGHT:
-        fence[state.serving] = epoch
+    if state.serving is not None:
+        by_weight = cause is Cause.WEIGHT or not policy.usable(state.serving)
+        if cause is Cause.OPERATOR or not by_weight:
+            fence[state.serving] = epoch
     silenced[Side.PRIMARY] = side is not Side.PRIMARY and not state.primary_up
     if silenced[Side.PRIMARY]:
         fence[Side.PRIMARY] = epoch
@@ -248,7 +262,9 @@ def _move(state: SlotState, side: Side | None, cause: Cause, kind: EventKind) ->
 
 
 def _fence_failed_primary(state: SlotState) -> Outcome:
-    """The primary was already out of service, but its flows were allowed to go on; now it has failed."""
+    """The primary was already out of service, but its flows were allowed to go on; now it has
+    failed.
+    """
     epoch = (state.slot.epoch + 1) % EPOCH_MODULUS
     slot = _slot(state.serving, epoch, [epoch, state.slot.fence[Side.SECONDARY]], [True, False])
     cause = Cause.HEALTH if state.cause is Cause.WEIGHT else state.cause
@@ -260,7 +276,9 @@ def _fence_failed_primary(state: SlotState) -> Outcome:
 
 def _slot(side: Side | None, epoch: int, fence: list[int], silenced: list[bool]) -> Slot:
     primary, secondary = (
-        (epoch - MAX_FENCE_LAG) % EPOCH_MODULUS if (epoch - value) % EPOCH_MODULUS > MAX_FENCE_LAG else value
+        (epoch - MAX_FENCE_LAG) % EPOCH_MODULUS
+        if (epoch - value) % EPOCH_MODULUS > MAX_FENCE_LAG
+        else value
         for value in fence
     )
     return Slot(side, epoch, (primary, secondary), (silenced[0], silenced[1]))
@@ -272,4 +290,6 @@ def _other(side: Side | None) -> Side:
 
 def _require_usable(policy: SlotPolicy, side: Side) -> None:
     if not policy.usable(side):
-        raise errors.ServerHasWeightZero(f"the {side.name.lower()} has weight 0: it takes no new connections")
+        raise errors.ServerHasWeightZero(
+            f"the {side.name.lower()} has weight 0: it takes no new connections"
+        )

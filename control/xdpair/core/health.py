@@ -22,7 +22,9 @@ class Health:
 
 
 def observe(health: Health, passed: bool, rise: int, fall: int) -> Health:
-    """Count one probe. Any probe to the contrary starts the count anew: only consecutive ones decide."""
+    """Count one probe. Any probe to the contrary starts the count anew: only consecutive ones
+    decide.
+    """
     streak = max(health.streak, 0) + 1 if passed else min(health.streak, 0) - 1
     if health.up:
         if -streak >= fall:

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which row of which map belongs to what. Rows must not move under live flows, so the assignment is kept for good."""
+"""Which row of which map belongs to what. Rows must not move under live flows, so the assignment is
+kept for good.
+"""
 
 from __future__ import annotations
 
@@ -34,21 +36,28 @@ def slot_name(unit: str) -> str:
 
 
 def server_name(group: PairGroup, side: Side, address: IPv4Address) -> str:
-    """The address is part of the name: a server that moves is another one, and the old one's flows end."""
+    """The address is part of the name: a server that moves is another one, and the old one's flows
+    end.
+    """
     return f"server:{group.group_id}/{side.name.lower()}/{address}:{group.member(side).port}"
 
 
 def allocate(current: Mapping[str, int], desired: Desired, limits: Limits) -> dict[str, int]:
     """Assign a row to everything desired: what has one keeps it, what is gone frees it.
 
-    A freed row is taken again as late as possible, so that flows which still name it have long ended.
+    A freed row is taken again as late as possible, so that flows which still name it have long
+    ended.
 
     Raises:
         LimitExceeded: a map is full.
     """
     rows: dict[str, int] = {}
     wanted = set(_names(desired))
-    for kind, capacity in (("listener", limits.listeners), ("slot", limits.listeners), ("server", limits.servers)):
+    for kind, capacity in (
+        ("listener", limits.listeners),
+        ("slot", limits.listeners),
+        ("server", limits.servers),
+    ):
         names = [name for name in wanted if name.startswith(f"{kind}:")]
         kept = {name: current[name] for name in names if name in current}
         cursor_name = f"cursor:{kind}"

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where keys go in the data plane's open-addressing table (``lookup`` in bpf/tables.h searches what is placed here).
+"""Where keys go in the data plane's open-addressing table (``lookup`` in bpf/tables.h searches what
+is placed here).
 
-A key may be in one of ``max_buckets`` consecutive buckets of ``ways`` ways. A bucket whose last way is empty ends the
-search, so a way that is freed stays a tombstone for as long as some key lies beyond it. Keys never move: a search that
-runs while the table changes finds the old content or the new.
+A key may be in one of ``max_buckets`` consecutive buckets of ``ways`` ways. A bucket whose last way
+is empty ends the search, so a way that is freed stays a tombstone for as long as some key lies
+beyond it. Keys never
+move: a search that runs while the table changes finds the old content or the new.
 """
 
 from __future__ import annotations
@@ -39,7 +41,8 @@ class Geometry:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Writes in the order in which they are safe: ``freed`` ways first, then ``added``, then ``cleared``.
+    """Writes in the order in which they are safe: ``freed`` ways first, then ``added``, then
+    ``cleared``.
 
     Attributes:
         placed: where every wanted key is afterwards.
@@ -54,12 +57,15 @@ class Plan:
     cleared: list[Place]
 
 
-def plan(geometry: Geometry, current: Mapping[int, Place], tombstones: set[Place], wanted: set[int]) -> Plan:
+def plan(
+    geometry: Geometry, current: Mapping[int, Place], tombstones: set[Place], wanted: set[int]
+) -> Plan:
     """Place all wanted keys, leaving those that are placed already.
 
     Args:
         current: key word -> place, as the kernel has it.
         tombstones: ways that hold neither a key nor emptiness.
+
     Raises:
         LimitExceeded: all buckets of a key's path are full.
     """
@@ -81,7 +87,9 @@ def _first_free(geometry: Geometry, word: int, taken: set[Place]) -> Place:
         for way in range(geometry.ways):
             if (bucket, way) not in taken:
                 return bucket, way
-    raise errors.LimitExceeded(f"the lookup table of {geometry.buckets} buckets is too full: raise max_listeners")
+    raise errors.LimitExceeded(
+        f"the lookup table of {geometry.buckets} buckets is too full: raise max_listeners"
+    )
 
 
 def _passed_buckets(geometry: Geometry, placed: Mapping[int, Place]) -> set[int]:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The words of xdpair as values: frozen, and valid by construction.
 
-A constructor raises the typed error of the first rule that is broken, so whoever holds one of these holds a legal one.
-Rules between resources (does the group exist? is the port free?) are in ``core.desired``.
-Ranges follow the Server Load Balancer API; what goes beyond it says so.
+A constructor raises the typed error of the first rule that is broken, so whoever holds one of these
+holds a legal one. Rules between resources (does the group exist? is the port free?) are in
+``core.desired``. Ranges follow the Server Load Balancer API; what goes beyond it says so.
 """
 
 from __future__ import annotations
@@ -83,7 +83,9 @@ class ListenerState(Enum):
     RUNNING = "running"
 
 
-def require(condition: bool, error: type[errors.XdpairError], message: str, **metadata: object) -> None:
+def require(
+    condition: bool, error: type[errors.XdpairError], message: str, **metadata: object
+) -> None:
     """Raise ``error`` unless ``condition`` holds."""
     if not condition:
         raise error(message, **metadata)
@@ -91,7 +93,12 @@ def require(condition: bool, error: type[errors.XdpairError], message: str, **me
 
 def require_range(name: str, value: float, low: float, high: float) -> None:
     """Raise ``InvalidInput`` unless ``low <= value <= high``."""
-    require(low <= value <= high, errors.InvalidInput, f"{name} must be {low} to {high}, not {value}", field=name)
+    require(
+        low <= value <= high,
+        errors.InvalidInput,
+        f"{name} must be {low} to {high}, not {value}",
+        field=name,
+    )
 
 
 def _require_match(name: str, value: str, pattern: re.Pattern[str]) -> None:
@@ -125,7 +132,12 @@ class Server:
 
 def require_unicast(name: str, address: IPv4Address) -> None:
     """Raise ``InvalidInput`` for an address that no packet can be sent to as one host."""
-    bad = address.is_multicast or address.is_unspecified or address.is_loopback or address.is_link_local
+    bad = (
+        address.is_multicast
+        or address.is_unspecified
+        or address.is_loopback
+        or address.is_link_local
+    )
     require(
         not bad and int(address) != 0xFFFFFFFF,
         errors.InvalidInput,
@@ -154,7 +166,12 @@ class Member:
     def __post_init__(self) -> None:
         require(bool(self.server_id), errors.ServerIdEmpty, "Backend server id can not empty.")
         _require_match("server id", self.server_id, _SERVER_ID)
-        require(self.port != 0, errors.ServerPortEmpty, "Backend server port can not empty.", server=self.server_id)
+        require(
+            self.port != 0,
+            errors.ServerPortEmpty,
+            "Backend server port can not empty.",
+            server=self.server_id,
+        )
         require(
             1 <= self.port <= 65535,
             errors.ServerPortNotSupported,
@@ -177,7 +194,8 @@ class FailoverPolicy:
     """Who serves, and when it changes. Beyond the SLB, whose behaviour the defaults are.
 
     Attributes:
-        hold_down_ms: how long the primary must have been healthy before traffic returns; 0 to 86,400,000; AUTO only.
+        hold_down_ms: how long the primary must have been healthy before traffic returns; 0 to
+            86,400,000; AUTO only.
     """
 
     scope: FailoverScope = FailoverScope.LISTENER
@@ -205,7 +223,8 @@ class PairGroup:
         require_id("rsp", self.group_id)
         _require_match("name", self.name, _NAME)
         require(
-            (self.primary.server_id, self.primary.port) != (self.secondary.server_id, self.secondary.port),
+            (self.primary.server_id, self.primary.port)
+            != (self.secondary.server_id, self.secondary.port),
             errors.SameServerAndPort,
             "Backend servers have same port and serverId.",
             server=self.primary.server_id,
@@ -223,10 +242,12 @@ class HealthCheck:
     Attributes:
         enabled: False: the primary always serves, failover can only be done by hand.
         interval_ms: probes start every so often; 10 to 50,000.
-        timeout_ms: how long an answer may take; 10 to 50,000; longer than the interval, it stretches it.
+        timeout_ms: how long an answer may take; 10 to 50,000; longer than the interval, it
+            stretches it.
         rise, fall: consecutive probes that change the verdict; 1 to 10.
         port: 1 to 65535, or None: the server's own.
-        http_path, http_host: request line and Host header; an empty host means the server's address.
+        http_path, http_host: request line and Host header; an empty host means the server's
+            address.
         http_codes: first digits of the status codes that count as fit, of 1 to 5.
         udp_request: sent as the datagram's payload, at most 500 octets.
         udp_expected: the only answer that counts, at most 500 octets; empty: silence is success.
@@ -260,18 +281,28 @@ class HealthCheck:
             "http_codes must name one or more of http_1xx to http_5xx",
             field="http_codes",
         )
-        require(len(self.udp_request) <= 500, errors.CheckRequestTooLong, "udp_request is longer than 500 octets")
-        require(len(self.udp_expected) <= 500, errors.CheckExpectationTooLong, "udp_expected is longer than 500 octets")
+        require(
+            len(self.udp_request) <= 500,
+            errors.CheckRequestTooLong,
+            "udp_request is longer than 500 octets",
+        )
+        require(
+            len(self.udp_expected) <= 500,
+            errors.CheckExpectationTooLong,
+            "udp_expected is longer than 500 octets",
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class TrafficPolicy:
-    """What a change of side does to established flows of a listener. Beyond the SLB, which leaves it open.
+    """What a change of side does to established flows of a listener. Beyond the SLB, which leaves
+    it open.
 
     Attributes:
         on_failover: flows of the failed primary.
         on_failback: flows of the secondary when the primary is back.
-        drain_timeout_s: with ``on_failback`` KEEP, how long these flows may go on; 0: until they end; else 1 to 86,400.
+        drain_timeout_s: with ``on_failback`` KEEP, how long these flows may go on; 0: until they
+            end; else 1 to 86,400.
     """
 
     on_failover: FlowAction = FlowAction.RESET
@@ -283,7 +314,9 @@ class TrafficPolicy:
 
     @classmethod
     def default_for(cls, protocol: Protocol) -> TrafficPolicy:
-        """TCP connections run out on the secondary; datagrams follow at once, else a steady sender never returns."""
+        """TCP connections run out on the secondary; datagrams follow at once, else a steady sender
+        never returns.
+        """
         return cls(on_failback=FlowAction.KEEP if protocol is Protocol.TCP else FlowAction.RESET)
 
 
@@ -320,9 +353,16 @@ class Listener:
             port=self.key.port,
         )
         _require_match("description", self.description, _DESCRIPTION)
-        require(bool(self.group_id), errors.MissingParameter, "a listener needs a server group", field="server_group")
         require(
-            not self.check.enabled or self.check.kind is not CheckKind.UDP or self.key.protocol is Protocol.UDP,
+            bool(self.group_id),
+            errors.MissingParameter,
+            "a listener needs a server group",
+            field="server_group",
+        )
+        require(
+            not self.check.enabled
+            or self.check.kind is not CheckKind.UDP
+            or self.key.protocol is Protocol.UDP,
             errors.InvalidInput,
             "a TCP listener is checked by TCP or HTTP",
             field="health_check.kind",
@@ -349,4 +389,8 @@ class LoadBalancer:
         require_id("lb", self.lb_id)
         _require_match("name", self.name, _NAME)
         require_unicast("VIP", self.address)
-        require(len(self.interface) <= 15, errors.InvalidInput, "an interface name has at most 15 characters")
+        require(
+            len(self.interface) <= 15,
+            errors.InvalidInput,
+            "an interface name has at most 15 characters",
+        )

@@ -66,7 +66,8 @@ class SlotStatus:
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """Totals since the maps were made. ``*_packets`` are frames, ``*_bytes`` octets of Ethernet frame without FCS.
+    """Totals since the maps were made. ``*_packets`` are frames, ``*_bytes`` octets of Ethernet
+    frame without FCS.
 
     Attributes:
         exits: by the name of the data plane's exit; each packet moves exactly one of them.

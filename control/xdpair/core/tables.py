@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The complete content of the data plane's maps, as values; what ``compile`` makes and ``apply`` writes."""
+"""The complete content of the data plane's maps, as values; what ``compile`` makes and ``apply``
+writes.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +73,8 @@ class ListenerEntry:
     """One row of ``listeners``. Pairs are (primary's, secondary's).
 
     Attributes:
-        next_links: the next listener that uses the same server:port:protocol, as ``index << 1 | side``; 0 ends.
+        next_links: the next listener that uses the same server:port:protocol, as ``index << 1 |
+            side``; 0 ends.
     """
 
     vip: IPv4Address
@@ -86,7 +89,9 @@ class ListenerEntry:
 
 @dataclass(frozen=True, slots=True)
 class ServerEntry:
-    """One row of ``servers``. Without a hop its packets are dropped and counted, never sent to a stale MAC."""
+    """One row of ``servers``. Without a hop its packets are dropped and counted, never sent to a
+    stale MAC.
+    """
 
     address: IPv4Address
     port: int

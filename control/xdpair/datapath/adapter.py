@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes what the core decided into the maps, and reads back what the data plane knows.
 
-Only differences are written, in an order in which every packet between two writes still finds its way: rows before the
-keys that lead to them, keys before rows that nothing leads to any more.
+Only differences are written, in an order in which every packet between two writes still finds its
+way: rows before the keys that lead to them, keys before rows that nothing leads to any more.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ class Datapath:
         self.program = program
         self.maps = Maps(program)
         keys = self.maps.lookup["keys"]
-        self._key_words: Array = np.ndarray(keys.shape, np.uint64, self.maps.lookup, 0, keys.strides[:2])
+        self._key_words: Array = np.ndarray(
+            keys.shape, np.uint64, self.maps.lookup, 0, keys.strides[:2]
+        )
         self._geometry = Geometry(program.sizes.lookup_buckets)
         self._places, self._tombstones = self._read_places()
         self._written = Tables()
@@ -57,7 +59,7 @@ class Datapath:
         """Let go. The program goes on with what it was told last."""
         self.maps.close()
 
-    # -- slots ---------------------------------------------------------------------------------------------------------
+    # -- slots -------------------------------------------------------------------------------------
 
     def write_slot(self, row: int, slot: Slot) -> None:
         """One aligned 64-bit store: this is the failover."""
@@ -78,7 +80,7 @@ class Datapath:
             silenced=(bool(silenced & 1), bool(silenced & 2)),
         )
 
-    # -- what it knows ------------------------------------------------------------------------------------------------
+    # -- what it knows -----------------------------------------------------------------------------
 
     def waiting_flows(self) -> list[WaitingFlow]:
         """Clients that have to be told; 10 ms or so a million flows: call it in a thread."""
@@ -87,7 +89,9 @@ class Datapath:
         return waiting_flows(self.maps, running)
 
     def exit_counters(self) -> dict[str, int]:
-        """Packets by the exit they took; names and meanings are those of ``struct exits`` in bpf/abi.h."""
+        """Packets by the exit they took; names and meanings are those of ``struct exits`` in
+        bpf/abi.h.
+        """
         return self.maps.counters("exits", 0)
 
     def listener_counters(self, row: int) -> dict[str, int]:
@@ -98,7 +102,7 @@ class Datapath:
         """``struct server_counters`` of one row, added up over all CPUs."""
         return self.maps.counters("server_counters", row)
 
-    # -- tables --------------------------------------------------------------------------------------------------------
+    # -- tables ------------------------------------------------------------------------------------
 
     def apply(self, tables: Tables) -> None:
         """Make the maps say what ``tables`` says, from whatever they say now.
@@ -147,7 +151,9 @@ class Datapath:
         for place in change.cleared:
             self._key_words[place] = EMPTY
         self._places = change.placed
-        self._tombstones = (self._tombstones | set(change.freed)) - set(change.added) - set(change.cleared)
+        self._tombstones = (
+            (self._tombstones | set(change.freed)) - set(change.added) - set(change.cleared)
+        )
 
     def _read_places(self) -> tuple[dict[int, Place], set[Place]]:
         places: dict[int, Place] = {}
@@ -165,7 +171,9 @@ def _slot_word(slot: Slot) -> int:
     side = _SIDE_NONE if slot.side is None else int(slot.side)
     silenced = slot.silenced[0] | slot.silenced[1] << 1
     order = sys.byteorder
-    octets = bytes((side, silenced)) + b"".join(n.to_bytes(2, order) for n in (slot.epoch, *slot.fence))
+    octets = bytes((side, silenced)) + b"".join(
+        n.to_bytes(2, order) for n in (slot.epoch, *slot.fence)
+    )
     return int.from_bytes(octets, order)
 
 

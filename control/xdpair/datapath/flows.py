@@ -15,20 +15,23 @@ from xdpair.core.model import Protocol
 from xdpair.datapath.maps import Array, Maps
 from xdpair.ports import WaitingFlow
 
-_ESTABLISHED, _CLOSING = 1, 2
+#: FLOW_ESTABLISHED, FLOW_CLIENT_FIN and FLOW_SERVER_FIN of bpf/abi.h: the client may still expect
+#: something.
+_FIRST_OPEN_STATE, _LAST_OPEN_STATE = 1, 3
 _STATE_SHIFT = 12
 _KEEP_PRIMARY, _KEEP_SECONDARY = 1, 2
 
 
 def waiting_flows(maps: Maps, running: Array) -> list[WaitingFlow]:
-    """TCP flows that ended by a change of side, and whose client may still be waiting for an answer.
+    """TCP flows that ended by a change of side, and whose client may still be waiting for an
+    answer.
 
     Args:
         running: shape ``(max_listeners,)``, True for rows of ``listeners`` that are in use.
     """
     keys, values = maps.flows["keys"].reshape(-1), maps.flows["values"].reshape(-1)
     state = values["seen_state"] >> _STATE_SHIFT
-    used = (values["server"] != 0) & ((state == _ESTABLISHED) | (state == _CLOSING))
+    used = (values["server"] != 0) & (state >= _FIRST_OPEN_STATE) & (state <= _LAST_OPEN_STATE)
     places = np.flatnonzero(used)
     keys, values = keys[places], values[places]
     known = keys["listener"] < len(running)

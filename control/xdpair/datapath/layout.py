@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Structs of bpf/abi.h as numpy dtypes. bcc derives them from the compiled program; nothing is declared twice.
+"""Structs of bpf/abi.h as numpy dtypes. bcc derives them from the compiled program; nothing is
+declared twice.
 
-The layout crosses from the loading process to the controller, and from one start of the controller to the next, as JSON.
+The layout crosses from the loading process to the controller, and from one start of the controller
+to the next, as JSON.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ Json = dict[str, Any]
 
 
 def describe(leaf: Any) -> Json:
-    """A ctypes type, as bcc makes them for map values, as JSON: size and, for structs, fields with their offsets."""
+    """A ctypes type, as bcc makes them for map values, as JSON: size and, for structs, fields with
+    their offsets.
+    """
     if issubclass(leaf, ctypes.Array):
         return {"array": describe(leaf._type_), "count": leaf._length_}
     if issubclass(leaf, ctypes.Structure):

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compile the program, pin it with its maps, print their layout. Runs as a process of its own: ``python -m …loader``.
+"""Compile the program, pin it with its maps, print their layout. Runs as a process of its own:
+``python -m …loader``.
 
-A process of its own because compiling takes most of a second, which the event loop does not have, and leaves 120 MB of
-compiler behind, which the controller need not carry. The only module that imports bcc.
+A process of its own because compiling takes most of a second, which the event loop does not have,
+and leaves 120 MB of compiler behind, which the controller need not carry. The only module that
+imports bcc.
 """
 
 from __future__ import annotations
@@ -32,16 +34,18 @@ MAPS = (
 
 
 def load(program_pin: Path, defines: dict[str, str]) -> Json:
-    """Compile, load and pin. Maps that are pinned already, beside the program, are taken as they are.
+    """Compile, load and pin. Maps that are pinned already, beside the program, are taken as they
+    are.
 
     Returns:
         Map name -> description of its value.
+
     Raises:
         Exception: whatever bcc says; its messages went to stderr.
     """
     sources = paths.source_dir()
     os.environ["BCC_KERNEL_SOURCE"] = str(sources / "shim")
-    import bcc  # noqa: PLC0415 - reads the environment at compile time, and only this process may pay for it
+    import bcc  # noqa: PLC0415 - it reads the environment, and only this process pays for it
 
     multiarch = f"/usr/include/{os.uname().machine}-linux-gnu"
     flags = [f"-D{name}={value}" for name, value in defines.items()]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program's maps as numpy arrays in this process's memory, and its counters.
 
-What the controller writes under traffic are single aligned words; numpy stores each by one instruction, so the program
-sees the old word or the new one.
+What the controller writes under traffic are single aligned words; numpy stores each by one
+instruction, so the program sees the old word or the new one.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ def map_array(fd: int, dtype: np.dtype[Any], rows: int) -> Array:
     try:
         memory = mmap.mmap(fd, octets, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
     except OSError as error:
-        raise DatapathError(f"a map of {octets} octets can not be mapped: {error.strerror}") from error
+        raise DatapathError(
+            f"a map of {octets} octets can not be mapped: {error.strerror}"
+        ) from error
     return np.frombuffer(memory, dtype=dtype, count=rows)
 
 
@@ -81,7 +83,9 @@ class CounterMap:
 
     def read(self, index: int) -> dict[str, int]:
         """Field name -> total over all CPUs since the maps were made."""
-        row = np.frombuffer(self._rows.read(index), dtype=np.uint64).reshape(self._cpus, len(self._names))
+        row = np.frombuffer(self._rows.read(index), dtype=np.uint64).reshape(
+            self._cpus, len(self._names)
+        )
         return dict(zip(self._names, map(int, row.sum(axis=0)), strict=True))
 
     def clear(self, index: int) -> None:

@@ -20,9 +20,11 @@ def source_dir() -> Path:
 
 
 def program_text(sources: Path) -> str:
-    """The program as one text, each header pasted in once, with line marks for the compiler's messages.
+    """The program as one text, each header pasted in once, with line marks for the compiler's
+    messages.
 
-    bcc rewrites map operations in the main text only: in an included header they compile, and fail to load.
+    bcc rewrites map operations in the main text only: in an included header they compile, and fail
+    to load.
     """
     return "".join(_paste(sources, MAIN_SOURCE, set()))
 

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Get hold of the program and its maps: adopt what is pinned, load what is not.
 
-Under the pin directory each map layout has a directory of its own (``abi-…``), and in it each program (``prog-…``), both
-named for the digest of what they were made from. The same sources and sizes find their pins again: nothing is compiled,
-nothing touched. Other sources with the same layout get a new program over the same maps, flows included.
+Under the pin directory each map layout has a directory of its own (``abi-…``), and in it each
+program (``prog-…``), both named for the digest of what they were made from. The same sources and
+sizes find their pins again: nothing is compiled, nothing touched. Other sources with the same
+layout get a new program over the same maps, flows included.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -42,7 +44,9 @@ class Sizes:
 
     @property
     def lookup_buckets(self) -> int:
-        """A listener has at most three keys; half of the ways stay free, so that searches end in the first bucket."""
+        """A listener has at most three keys; half of the ways stay free, so that searches end in
+        the first bucket.
+        """
         return 1 << max(6, (self.max_listeners * 3 // 2).bit_length())
 
     def defines(self, pin_dir: Path) -> dict[str, str]:
@@ -61,9 +65,11 @@ class Sizes:
 
 
 def clock_shift() -> int:
-    """Jiffies >> this is a clock of about one tick a second. The coarse clocks tick with the jiffies."""
-    hz = round(1 / time.clock_getres(_CLOCK_MONOTONIC_COARSE))
-    return max(0, round(np.log2(hz)))
+    """Jiffies >> this is a clock of about one tick a second. The coarse clocks tick with the
+    jiffies.
+    """
+    hz: int = round(1 / time.clock_getres(_CLOCK_MONOTONIC_COARSE))
+    return round(math.log2(hz))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,8 @@ async def obtain(pin_path: Path, state_dir: Path, sizes: Sizes) -> Program:
     """Adopt or load the program for these sources and sizes.
 
     Raises:
-        DatapathError: no bpffs, no bcc, or the kernel refused; the compiler's or verifier's words are in the message.
+        DatapathError: no bpffs, no bcc, or the kernel refused; the compiler's or verifier's words
+            are in the message.
     """
     sources = paths.source_dir()
     layout_text = "".join((sources / name).read_text() for name in ("abi.h", "maps.h"))
@@ -118,7 +125,7 @@ async def obtain(pin_path: Path, state_dir: Path, sizes: Sizes) -> Program:
 
 
 def forget_others(pin_path: Path, state_dir: Path, program: Program) -> None:
-    """Unpin what former versions left behind. Call it when the new program is attached everywhere."""
+    """Unpin what former versions left behind; for when the new program is attached everywhere."""
     ours = next(p.name for p in program.pin_dir.iterdir() if _is_program(p, program.program_id))
     for path in program.pin_dir.glob("prog-*"):
         if path.name != ours:
@@ -146,7 +153,10 @@ def _ensure_directory(pin_dir: Path) -> None:
     mount_point = Path("/sys/fs/bpf")
     if pin_dir.is_relative_to(mount_point) and not mount_point.is_mount():
         done = subprocess.run(
-            ["mount", "-t", "bpf", "bpf", str(mount_point)], capture_output=True, text=True, check=False
+            ["mount", "-t", "bpf", "bpf", str(mount_point)],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode != 0:
             raise DatapathError(f"bpffs can not be mounted on {mount_point}: {done.stderr.strip()}")
@@ -168,7 +178,9 @@ def _load_in_child(program_pin: Path, defines: dict[str, str]) -> str:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise DatapathError(f"compiling the program took more than {LOAD_TIMEOUT_S:.0f} s") from None
+        raise DatapathError(
+            f"compiling the program took more than {LOAD_TIMEOUT_S:.0f} s"
+        ) from None
     if done.returncode != 0:
         raise DatapathError("the XDP program could not be loaded:\n" + done.stderr[-4000:])
     return done.stdout

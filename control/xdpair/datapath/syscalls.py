@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The few commands of bpf(2) that adopting pinned objects needs. bcc has no part in it: it weighs 120 MB and 0.3 s.
+"""The few commands of bpf(2) that adopting pinned objects needs. bcc has no part in it: it weighs
+120 MB and 0.3 s.
 
 Source: include/uapi/linux/bpf.h, union bpf_attr.
 """
@@ -25,7 +26,9 @@ def _bpf(command: int, attributes: bytes, operation: str) -> int:
     result: int = _libc.syscall(_SYS_BPF, command, buffer, len(buffer))
     if result < 0:
         number = ctypes.get_errno()
-        raise DatapathError(f"{operation}: {os.strerror(number)}", operation=operation, errno=number)
+        raise DatapathError(
+            f"{operation}: {os.strerror(number)}", operation=operation, errno=number
+        )
     return result
 
 
@@ -52,7 +55,9 @@ def obj_pin(fd: int, path: Path) -> None:
 def program_id(fd: int) -> int:
     """The number by which the kernel, bpftool and netlink know a program."""
     info = ctypes.create_string_buffer(256)
-    _bpf(_OBJ_GET_INFO_BY_FD, struct.pack("=IIQ", fd, len(info), _address(info)), "read program info")
+    _bpf(
+        _OBJ_GET_INFO_BY_FD, struct.pack("=IIQ", fd, len(info), _address(info)), "read program info"
+    )
     _, identifier = struct.unpack_from("=II", info)
     return int(identifier)
 
@@ -93,7 +98,7 @@ class MapRows:
 
 
 def possible_cpus() -> int:
-    """How many values a row of a per-CPU map has (/sys/devices/system/cpu/possible: ``0-3,8-11``)."""
+    """How many values a row of a per-CPU map has (cpu/possible in sysfs reads ``0-3,8-11``)."""
     count = 0
     for part in Path("/sys/devices/system/cpu/possible").read_text().strip().split(","):
         first, _, last = part.partition("-")

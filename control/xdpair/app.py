@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What users can do. Each change is checked, made durable, and applied to the data plane, in this
+order.
+
+desired -> rows -> tables -> kernel: a change of the API, a change of the network and a start of the
+controller are all the same step, ``_apply``. Only a failover does not come this way: it is one
+store into its slot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from ipaddress import IPv4Address
+
+from xdpair.core import indexes
+from xdpair.core.compile import compile_tables
+from xdpair.core.desired import Desired
+from xdpair.core.errors import CheckedListenerNotFound, NetworkError
+from xdpair.core.events import Event, EventKind
+from xdpair.core.indexes import Limits
+from xdpair.core.model import (
+    Listener,
+    ListenerKey,
+    ListenerState,
+    LoadBalancer,
+    PairGroup,
+    Server,
+    Side,
+)
+from xdpair.core.status import Counters, ServerHealth, SlotStatus, SystemStatus
+from xdpair.core.tables import Facts, Tables
+from xdpair.events import EventLog
+from xdpair.ports import Datapath, Network, Store
+from xdpair.supervisor import Supervisor
+
+_log = logging.getLogger(__name__)
+
+#: How long a start waits for the neighbours of servers to answer; the rest is followed up when they
+#: do.
+SETTLE_S = 0.5
+
+
+class Application:
+    """The controller as its users see it.
+
+    Reads are answered from memory. A change is durable and in the data plane when its call returns;
+    if it raises, nothing changed.
+
+    Args:
+        on_event: numbers, remembers and stores an event.
+        describe_system: what only the composition root knows.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        datapath: Datapath,
+        network: Network,
+        supervisor: Supervisor,
+        events: EventLog,
+        on_event: Callable[[Event], None],
+        describe_system: Callable[[], SystemStatus],
+        limits: Limits,
+        announce_vips: bool,
+    ) -> None:
+        self.desired = Desired()
+        self.events = events
+        self._store = store
+        self._datapath = datapath
+        self._network = network
+        self._supervisor = supervisor
+        self._on_event = on_event
+        self.system = describe_system
+        self._limits = limits
+        self._announce_vips = announce_vips
+        self._rows: dict[str, int] = {}
+        self._announced: dict[str, LoadBalancer] = {}
+        self._changing = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Take up what the store knows, and make the data plane say the same.
+
+        Raises:
+            StoreError: it can not be read.
+            LimitExceeded: the maps are too small for it.
+        """
+        desired = await asyncio.to_thread(self._store.load)
+        rows = indexes.allocate(
+            await asyncio.to_thread(self._store.load_indexes), desired, self._limits
+        )
+        await asyncio.to_thread(self._store.save_indexes, rows)
+        self.desired, self._rows = desired, rows
+        self._watch()
+        await self._network.settle(SETTLE_S)
+        self._apply()
+        await self._follow_vips()
+
+    def refresh(self) -> None:
+        """The network or a drain changed: bring the tables up to date."""
+        self._datapath.apply(self._compile(self.desired, self._rows))
+
+    # -- changes -----------------------------------------------------------------------------------
+
+    async def create_load_balancer(self, lb: LoadBalancer) -> LoadBalancer:
+        stamped = replace(lb, create_time_s=time.time())
+        await self._change(lambda desired: desired.create_load_balancer(stamped))
+        return stamped
+
+    async def update_load_balancer(self, lb: LoadBalancer) -> LoadBalancer:
+        await self._change(lambda desired: desired.update_load_balancer(lb))
+        return lb
+
+    async def delete_load_balancer(self, lb_id: str) -> None:
+        await self._change(lambda desired: desired.delete_load_balancer(lb_id))
+
+    async def create_listener(self, listener: Listener) -> Listener:
+        stamped = replace(listener, create_time_s=time.time())
+        await self._change(lambda desired: desired.create_listener(stamped))
+        return stamped
+
+    async def update_listener(self, listener: Listener) -> Listener:
+        await self._change(lambda desired: desired.update_listener(listener))
+        return listener
+
+    async def delete_listener(self, key: ListenerKey) -> None:
+        await self._change(lambda desired: desired.delete_listener(key))
+
+    async def start_listener(self, key: ListenerKey) -> Listener:
+        await self._change(lambda desired: desired.set_listener_state(key, ListenerState.RUNNING))
+        return self.desired.listener(key)
+
+    async def stop_listener(self, key: ListenerKey) -> Listener:
+        await self._change(lambda desired: desired.set_listener_state(key, ListenerState.STOPPED))
+        return self.desired.listener(key)
+
+    async def create_group(self, group: PairGroup) -> PairGroup:
+        stamped = replace(group, create_time_s=time.time())
+        await self._change(lambda desired: desired.create_group(stamped))
+        return stamped
+
+    async def update_group(self, group: PairGroup) -> PairGroup:
+        await self._change(lambda desired: desired.update_group(group))
+        return group
+
+    async def delete_group(self, group_id: str) -> None:
+        await self._change(lambda desired: desired.delete_group(group_id))
+
+    async def create_server(self, server: Server) -> Server:
+        await self._change(lambda desired: desired.create_server(server))
+        return server
+
+    async def update_server(self, server: Server) -> Server:
+        await self._change(lambda desired: desired.update_server(server))
+        return server
+
+    async def delete_server(self, server_id: str) -> None:
+        await self._change(lambda desired: desired.delete_server(server_id))
+
+    async def _change(self, change: Callable[[Desired], Desired]) -> None:
+        async with self._changing:
+            old, new = self.desired, change(self.desired)
+            rows = indexes.allocate(self._rows, new, self._limits)
+            # Rows first: one that is stored and not used is harmless, one in use and not stored
+            # could be given twice.
+            await asyncio.to_thread(self._store.save_indexes, rows)
+            await asyncio.to_thread(self._store.save, old, new)
+            self.desired, self._rows = new, rows
+            self._watch()
+            gone = self._apply()
+            if gone:
+                await asyncio.to_thread(self._store.delete_slots, gone)
+            await self._follow_vips()
+
+    # -- the one step ------------------------------------------------------------------------------
+
+    def _apply(self) -> list[str]:
+        self._supervisor.prepare(self.desired, self._rows)
+        self.refresh()
+        return self._supervisor.follow(self.desired)
+
+    def _compile(self, desired: Desired, rows: dict[str, int]) -> Tables:
+        hops = {address: self._network.next_hop(address) for address in self._server_addresses()}
+        facts = Facts(
+            next_hops={address: hop for address, hop in hops.items() if hop is not None},
+            local_addresses=self._network.local_addresses(),
+            links=self._network.links(),
+        )
+        return compile_tables(desired, rows, facts, self._supervisor.drained)
+
+    def _server_addresses(self) -> set[IPv4Address]:
+        groups = self.desired.groups.values()
+        return {self.desired.address_of(group.member(side)) for group in groups for side in Side}
+
+    def _watch(self) -> None:
+        self._network.watch(self._server_addresses())
+
+    async def _follow_vips(self) -> None:
+        if not self._announce_vips:
+            return
+        for lb_id, lb in list(self._announced.items()):
+            if self.desired.load_balancers.get(lb_id) is None:
+                await self._attempt("withdraw", lb, self._network.withdraw(lb.address))
+                del self._announced[lb_id]
+        for lb_id, lb in self.desired.load_balancers.items():
+            if lb_id not in self._announced:
+                await self._attempt(
+                    "announce", lb, self._network.announce(lb.address, lb.interface or None)
+                )
+                self._announced[lb_id] = lb
+
+    async def _attempt(self, verb: str, lb: LoadBalancer, step: Awaitable[object]) -> None:
+        try:
+            await step
+        except NetworkError as error:
+            words = f"could not {verb} {lb.address}: {error}"
+            self._on_event(Event(EventKind.WARNING, lb_id=lb.lb_id, message=words))
+            _log.warning("%s", words)
+
+    async def withdraw_vips(self) -> None:
+        """Take the addresses off this host: another one takes over."""
+        for lb in self._announced.values():
+            await self._attempt("withdraw", lb, self._network.withdraw(lb.address))
+        self._announced.clear()
+
+    # -- operators ---------------------------------------------------------------------------------
+
+    async def switchover(
+        self, group_id: str, listener: ListenerKey | None, to: Side | None
+    ) -> list[SlotStatus]:
+        self.desired.group(group_id)
+        return self._supervisor.switchover(group_id, listener, to)
+
+    async def failback(self, group_id: str, listener: ListenerKey | None) -> list[SlotStatus]:
+        self.desired.group(group_id)
+        return self._supervisor.failback(group_id, listener)
+
+    async def hold(self, group_id: str, listener: ListenerKey | None) -> list[SlotStatus]:
+        self.desired.group(group_id)
+        return self._supervisor.hold(group_id, listener)
+
+    async def release(self, group_id: str, listener: ListenerKey | None) -> list[SlotStatus]:
+        self.desired.group(group_id)
+        return self._supervisor.release(group_id, listener)
+
+    # -- answers -----------------------------------------------------------------------------------
+
+    def health(self, lb_id: str, key: ListenerKey | None) -> list[ServerHealth]:
+        """Raises ``CheckedListenerNotFound`` for a listener without a check."""
+        self.desired.load_balancer(lb_id)
+        if key is None:
+            return self._supervisor.health(self.desired, self.desired.listeners_of(lb_id))
+        listener = self.desired.listener(key)
+        if not listener.check.enabled:
+            raise CheckedListenerNotFound(f"listener {key} has no health check", listener=key)
+        return self._supervisor.health(self.desired, [listener])
+
+    def slots(self, group_id: str | None = None) -> list[SlotStatus]:
+        if group_id is not None:
+            self.desired.group(group_id)
+        return self._supervisor.slots(group_id)
+
+    def counters(self) -> Counters:
+        rows = self._rows
+        listeners = {
+            key: self._datapath.listener_counters(rows[indexes.listener_name(key)])
+            for key in self.desired.listeners
+        }
+        servers = {
+            (group.group_id, side): self._datapath.server_counters(
+                rows[indexes.server_name(group, side, self.desired.address_of(group.member(side)))]
+            )
+            for group in self.desired.groups.values()
+            for side in Side
+        }
+        return Counters(self._datapath.exit_counters(), listeners, servers)

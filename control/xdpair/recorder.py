@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes slot states and events to the store in the background: a failover must not wait for a
+disk.
+
+Losing the last of them in a crash is harmless: who serves is read from the data plane's own slot at
+the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from xdpair.core.errors import StoreError
+from xdpair.core.events import Event
+from xdpair.core.failover import SlotState
+from xdpair.ports import SlotRecord, Store
+
+_log = logging.getLogger(__name__)
+
+RETRY_S = 1.0
+
+
+class Recorder:
+    """Collects what has to be stored; ``run`` stores it. For the event loop's thread only."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._slots: dict[str, SlotState] = {}
+        self._events: list[Event] = []
+        self._work = asyncio.Event()
+
+    def slot(self, unit: str, state: SlotState) -> None:
+        """Only the newest state of a unit is written."""
+        self._slots[unit] = state
+        self._work.set()
+
+    def event(self, event: Event) -> None:
+        self._events.append(event)
+        self._work.set()
+
+    async def run(self) -> None:
+        """Store what is collected, for ever; a refusing disk is reported and tried again."""
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            try:
+                await self.flush()
+            except StoreError as error:
+                _log.error("events and slot states wait to be stored: %s", error)
+                await asyncio.sleep(RETRY_S)
+                self._work.set()
+
+    async def flush(self) -> None:
+        """Store everything collected so far.
+
+        Raises:
+            StoreError: nothing is lost, it stays collected.
+        """
+        slots, self._slots = self._slots, {}
+        events, self._events = self._events, []
+        try:
+            if slots:
+                records = [SlotRecord(unit, state) for unit, state in slots.items()]
+                await asyncio.to_thread(self._store.save_slots, records)
+                slots = {}
+            if events:
+                await asyncio.to_thread(self._store.append_events, events)
+                events = []
+        finally:
+            self._slots = {**slots, **self._slots}
+            self._events = events + self._events

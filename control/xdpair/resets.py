@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tells clients that only wait: after a change of side their server's answer will never come.
+
+A bare ACK from the VIP makes such a client answer with a challenge ACK (RFC 5961 section 5), which
+carries the exact sequence number it expects; the program answers that by the RST. Nothing about the
+connection needs to be known here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import struct
+from collections.abc import Callable, Sequence
+
+from xdpair.ports import Datapath, WaitingFlow
+
+_log = logging.getLogger(__name__)
+
+#: Clients answer at most one unexpected segment in 500 ms (net.ipv4.tcp_invalid_ratelimit): a
+#: second ACK before that is wasted on those who answered another one just before, a third one later
+#: reaches them.
+ROUNDS_AFTER_S = (0.0, 0.2, 0.6, 0.6, 1.2)
+_BATCH = 256
+
+_TCP_ACK = 0x10
+_IP_DONT_FRAGMENT = 0x4000
+
+
+class ClientResetter:
+    """Walks the flows of servers that no longer serve, at a bounded rate.
+
+    Args:
+        on_done: how many waiting clients the walk found, and how many of them are left after its
+            last round.
+    """
+
+    def __init__(
+        self, datapath: Datapath, rate_per_s: int, on_done: Callable[[int, int], None]
+    ) -> None:
+        self._datapath = datapath
+        self._pause_s = _BATCH / rate_per_s
+        self._on_done = on_done
+        self._wanted = asyncio.Event()
+
+    def request(self) -> None:
+        """There may be somebody to tell. Asking again while a walk runs starts its rounds anew."""
+        self._wanted.set()
+
+    async def run(self) -> None:
+        """Walk whenever asked, for ever."""
+        while True:
+            await self._wanted.wait()
+            await self._walk()
+
+    async def _walk(self) -> None:
+        found = 0
+        left: Sequence[WaitingFlow] = ()
+        rounds = list(ROUNDS_AFTER_S)
+        while rounds:
+            if self._wanted.is_set():
+                self._wanted.clear()
+                rounds = list(ROUNDS_AFTER_S)
+            await asyncio.sleep(rounds.pop(0))
+            left = await asyncio.to_thread(self._datapath.waiting_flows)
+            found = max(found, len(left))
+            if not left and not self._wanted.is_set():
+                break
+            if rounds:
+                await self._solicit(left)
+        if found:
+            self._on_done(found, len(left))
+
+    async def _solicit(self, flows: Sequence[WaitingFlow]) -> None:
+        try:
+            with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+                for start in range(0, len(flows), _BATCH):
+                    for flow in flows[start : start + _BATCH]:
+                        _send(raw, flow)
+                    await asyncio.sleep(self._pause_s)
+        except OSError as error:
+            _log.error("waiting clients can not be told: %s", error)
+
+
+def _send(raw: socket.socket, flow: WaitingFlow) -> None:
+    try:
+        raw.sendto(bare_ack(flow), (str(flow.client), 0))
+    except OSError as error:
+        _log.debug("%s:%d can not be told: %s", flow.client, flow.client_port, error)
+
+
+def bare_ack(flow: WaitingFlow) -> bytes:
+    """An IPv4 packet with an ACK from the VIP that fits no connection; the kernel fills in the IP
+    checksum (raw(7)).
+    """
+    sequence, acknowledged = struct.unpack("!II", os.urandom(8))
+    pseudo = flow.vip.packed + flow.client.packed + struct.pack("!HH", socket.IPPROTO_TCP, 20)
+    segment = struct.pack(
+        "!HHIIBBHHH", flow.port, flow.client_port, sequence, acknowledged, 5 << 4, _TCP_ACK, 0, 0, 0
+    )
+    checksum = struct.pack("!H", _internet_checksum(pseudo + segment))
+    segment = segment[:16] + checksum + segment[18:]
+    ip = struct.pack("!BBHHHBBH", 0x45, 0, 40, 0, _IP_DONT_FRAGMENT, 64, socket.IPPROTO_TCP, 0)
+    return ip + flow.vip.packed + flow.client.packed + segment
+
+
+def _internet_checksum(octets: bytes) -> int:
+    """RFC 1071; ``octets`` has even length."""
+    total: int = sum(struct.unpack(f"!{len(octets) // 2}H", octets))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Failover units and their checks at run time: what the supervisor keeps and tells."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from xdpair.core import failover
+from xdpair.core.desired import Desired
+from xdpair.core.failover import SlotPolicy, SlotState
+from xdpair.core.health import Health
+from xdpair.core.model import CheckKind, Listener, ListenerKey, Side
+from xdpair.core.status import HealthState, ServerHealth, SlotStatus
+from xdpair.ports import ProbeResult, ProbeTarget
+
+CheckKey = tuple[ListenerKey, Side]
+
+
+@dataclass(slots=True)
+class Check:
+    """One listener's check of one server.
+
+    Attributes:
+        series_start_ns: when the first probe of the present run of equal results started.
+        local_fault: why this host can not probe just now; empty if it can.
+    """
+
+    target: ProbeTarget
+    health: Health = field(default_factory=Health)
+    last: ProbeResult | None = None
+    series_start_ns: int = 0
+    local_fault: str = ""
+
+
+@dataclass(slots=True)
+class Unit:
+    """One failover unit at run time.
+
+    Attributes:
+        listeners: those of the unit that run.
+        last_change_time_s: CLOCK_REALTIME, for people.
+    """
+
+    name: str
+    row: int
+    lb_id: str
+    group_id: str
+    policy: SlotPolicy
+    state: SlotState
+    listeners: tuple[Listener, ...] = ()
+    checks: dict[CheckKey, Check] = field(default_factory=dict)
+    wake: asyncio.TimerHandle | None = None
+    last_change_time_s: float = 0.0
+
+    def primary_up(self) -> bool:
+        """The verdict of all checks of the primary together; unchecked, it counts as fit."""
+        return all(
+            check.health.up for (_, side), check in self.checks.items() if side is Side.PRIMARY
+        )
+
+
+def adopt(remembered: SlotState | None, live: failover.Slot | None) -> SlotState:
+    """The state to go on from. What the data plane goes by wins: a crash may have come before the
+    store heard of it.
+    """
+    state = remembered or SlotState()
+    if live is None or live == state.slot:
+        return replace(state, up_since_ns=now_ns())
+    failed = live.silenced[Side.PRIMARY]
+    cause = failover.Cause.HEALTH if failed else state.cause
+    return SlotState(live, cause, state.pinned, primary_up=not failed, up_since_ns=now_ns())
+
+
+def status_of(unit: Unit) -> SlotStatus:
+    return SlotStatus(
+        group_id=unit.group_id,
+        lb_id=unit.lb_id,
+        listeners=tuple(listener.key for listener in unit.listeners),
+        serving=unit.state.serving,
+        cause=unit.state.cause,
+        pinned=unit.state.pinned,
+        epoch=unit.state.slot.epoch,
+        primary_up=unit.state.primary_up,
+        last_change_time_s=unit.last_change_time_s,
+    )
+
+
+def describe(target: ProbeTarget) -> str:
+    """A probe in a few words: ``http 192.0.2.10:80/healthz``."""
+    path = target.check.http_path if target.check.kind is CheckKind.HTTP else ""
+    return f"{target.check.kind.value} {target.address}:{target.port}{path}"
+
+
+def targets(desired: Desired, unit: Unit) -> Iterator[tuple[CheckKey, ProbeTarget]]:
+    for listener in unit.listeners:
+        if not listener.check.enabled:
+            continue
+        group = desired.group(listener.group_id)
+        for side in Side:
+            if side is Side.PRIMARY or group.probe_secondary:
+                member = group.member(side)
+                port = listener.check.port or member.port
+                yield (
+                    (listener.key, side),
+                    ProbeTarget(desired.address_of(member), port, listener.check),
+                )
+
+
+def now_ns() -> int:
+    return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+
+
+def health_of(desired: Desired, unit: Unit | None, listener: Listener, side: Side) -> ServerHealth:
+    """One server as one listener sees it; unknown while there is no unit or no check."""
+    group = desired.group(listener.group_id)
+    check = unit.checks.get((listener.key, side)) if unit else None
+    member, last = group.member(side), check.last if check else None
+    status = HealthState.UNAVAILABLE
+    if check is not None and check.health.known:
+        status = HealthState.NORMAL if check.health.up else HealthState.ABNORMAL
+    return ServerHealth(
+        listener=listener.key,
+        group_id=group.group_id,
+        side=side,
+        server_id=member.server_id,
+        address=desired.address_of(member),
+        port=member.port,
+        status=status,
+        checked=check is not None,
+        last_probe_age_ms=(now_ns() - last.ended_ns) / 1e6 if last else None,
+        latency_ms=(last.ended_ns - last.started_ns) / 1e6 if last else None,
+        error=last.error if last else "",
+    )
