@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""xdpair's data plane with one listener for TCP and one for UDP, without the controller."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from tests.bench.frames import Endpoint
+from xdpair.core.failover import Slot
+from xdpair.core.model import Protocol, Side
+from xdpair.core.tables import (
+    Kind,
+    Link,
+    ListenerEntry,
+    LookupKey,
+    NextHop,
+    ServerEntry,
+    Tables,
+)
+from xdpair.datapath.adapter import Datapath
+from xdpair.datapath.program import Sizes
+
+#: 64 MiB. What a million flows take in yardstick B's table is more.
+FLOW_BUCKETS = 1 << 20
+
+_SLOT = 1
+_PRIMARY, _SECONDARY = 1, 2
+_LISTENERS = {Protocol.TCP: 1, Protocol.UDP: 2}
+
+
+class Subject:
+    """The loaded program. A context manager: leaving it removes program and maps.
+
+    Args:
+        vip: what clients dial; its MAC is not looked at.
+        server: the primary, with the MAC of its next hop. The secondary is never used.
+        front: the interface that clients are behind.
+        back: the interface that the server is behind.
+    """
+
+    def __init__(self, vip: Endpoint, server: Endpoint, front: Link, back: Link) -> None:
+        self._pin_path = Path(f"/sys/fs/bpf/xdpair-bench-{os.getpid()}")
+        try:
+            with tempfile.TemporaryDirectory(prefix="xdpair-bench-") as state_dir:
+                sizes = Sizes(flow_buckets=FLOW_BUCKETS)
+                opening = Datapath.open(self._pin_path, Path(state_dir), sizes)
+                self._datapath = asyncio.run(opening)
+        finally:  # descriptors keep alive what is loaded; no pin outlives a killed benchmark
+            shutil.rmtree(self._pin_path, ignore_errors=True)
+        self._datapath.write_slot(_SLOT, Slot(side=Side.PRIMARY))
+        self._datapath.apply(_tables(vip, server, front, back))
+        self.fd = self._datapath.program.fd
+
+    def __enter__(self) -> Subject:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._datapath.close()
+
+    def exits(self) -> dict[str, int]:
+        """Packets so far, by the exit they took."""
+        return self._datapath.exit_counters()
+
+    def detours_from(self, exit_name: str) -> Callable[[], int]:
+        """Counts packets that took any other exit."""
+
+        def count() -> int:
+            return sum(packets for name, packets in self.exits().items() if name != exit_name)
+
+        return count
+
+
+def _tables(vip: Endpoint, server: Endpoint, front: Link, back: Link) -> Tables:
+    lookup = {LookupKey(Kind.VIP, vip.address): 1}
+    listeners = {}
+    for protocol, row in _LISTENERS.items():
+        lookup[LookupKey(Kind.LISTENER, vip.address, vip.port, protocol)] = row
+        endpoint = LookupKey(Kind.ENDPOINT, server.address, server.port, protocol)
+        lookup[endpoint] = row << 1 | Side.PRIMARY
+        listeners[row] = ListenerEntry(
+            vip=vip.address,
+            port=vip.port,
+            protocol=protocol,
+            slot=_SLOT,
+            servers=(_PRIMARY, _SECONDARY),
+            keep_primary=False,
+            keep_secondary=True,
+        )
+    hop = NextHop(
+        back.ifindex, back.name, back.mac, server.mac, back.mtu_bytes, IPv4Address("192.0.2.1")
+    )
+    servers = {
+        _PRIMARY: ServerEntry(server.address, server.port, hop),
+        _SECONDARY: ServerEntry(IPv4Address("192.0.2.2"), server.port, None),
+    }
+    links = (front,) if front == back else (front, back)
+    return Tables(lookup, listeners, servers, links)

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One loaded program for all packet tests; each test starts with empty flows and plain tables."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.packet.balancer import Balancer
+from tests.packet.pair import Pair
+from tests.packet.world import Scene
+from xdpair.core.failover import Slot
+
+BPFFS = Path("/sys/fs/bpf")
+PIN_PREFIX = "xdpair-test-"
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Balancer]:
+    for left in BPFFS.glob(f"{PIN_PREFIX}*"):
+        if not Path("/proc", left.name.removeprefix(PIN_PREFIX)).exists():
+            shutil.rmtree(left)
+    pin_path = BPFFS / f"{PIN_PREFIX}{os.getpid()}"
+    try:
+        balancer = Balancer(pin_path, tmp_path_factory.mktemp("state"))
+        yield balancer
+        balancer.close()
+    finally:
+        shutil.rmtree(pin_path, ignore_errors=True)
+
+
+@pytest.fixture
+def balancer(program: Balancer) -> Balancer:
+    """Both primaries serve, no policy is KEEP."""
+    program.reset(Scene(), Slot())
+    return program
+
+
+@pytest.fixture
+def pair(balancer: Balancer) -> Pair:
+    """The failover machine, writing the slots of both listeners."""
+    return Pair(balancer.write_slots)
