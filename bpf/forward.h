@@ -252,7 +252,7 @@ static __always_inline int forward(struct xdp_md *ctx, struct exits *n, struct p
 	struct found f = {};
 	struct listener *l;
 	struct slot slot = {};
-	__u64 peer, *slot_word;
+	__u64 peer, word = 0, plain, *slot_word;
 	__u32 slot_index, server_index;
 	__u8 tcp_flags = 0, is_new = 0;
 	__u16 now = clock_now();
@@ -272,13 +272,16 @@ static __always_inline int forward(struct xdp_md *ctx, struct exits *n, struct p
 	if (!f.bucket)
 		return n->drop_internal++, XDP_DROP;
 	if (f.word)
-		f.v = flow_read(f.word, f.key);
+		word = flow_read(f.word, f.key);
 	peer = peer_word(p->eth, ctx->ingress_ifindex);
 
-	server_index = f.v.server;
-	if (f.v.epoch != slot.epoch || f.v.seen_state != seen_state(FLOW_ESTABLISHED, now) ||
-	    tcp_flags & TCP_DECISIVE || peer_get(f.v.peer) != peer ||
-	    server_index != l->server[slot.side & 1]) {
+	/* All that a plain packet of a known flow has to be asked, in two comparisons. */
+	server_index = l->server[slot.side & 1];
+	plain = value_word(server_index, slot.epoch, value_peer(word),
+			   seen_state(FLOW_ESTABLISHED, now));
+	if (word != plain || peer_get(value_peer(word)) != peer || tcp_flags & TCP_DECISIVE) {
+		*(__u64 *)&f.v = word;
+		server_index = f.v.server;
 		/* Without a server the way is another CPU's, who is just writing it down. */
 		if (server_index)
 			choice = choose(p, l, slot, &f.v, tcp_flags, now);

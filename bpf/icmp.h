@@ -63,7 +63,7 @@ static __always_inline int icmp_to_server(struct xdp_md *ctx, struct exits *n, s
 	key = flow_word(e->inner->daddr, e->ports->dest_be, index);
 	word = flow_find(key, &b);
 	if (word)
-		v = flow_read(word, key);
+		*(__u64 *)&v = flow_read(word, key);
 	if (!v.server)
 		return n->drop_icmp++, XDP_DROP;
 	server_index = v.server;

@@ -33,7 +33,7 @@ static __always_inline void ask(struct origin *o, __be32 client_be, __be16 clien
 	word = flow_find(key, &b);
 	if (!word)
 		return;
-	o->v = flow_read(word, key);
+	*(__u64 *)&o->v = flow_read(word, key);
 	if (o->v.server == o->l->server[o->side & 1])
 		o->word = word;
 	o->elsewhere = o->v.server && !o->word;
@@ -79,7 +79,7 @@ static __always_inline __u32 best_link(__be32 client_be, __be16 client_port_be, 
 		key = flow_word(client_be, client_port_be, index);
 		word = flow_find(key, &b);
 		if (word)
-			v = flow_read(word, key);
+			*(__u64 *)&v = flow_read(word, key);
 		if (v.server) {
 			claim = (__u64)claim_of(v, l, link & 1, now) << 32 | link;
 			if (claim > best)

@@ -13,20 +13,31 @@ struct endpoint {
 	__be16 port_be;
 };
 
+/* By 16 bits: struct ethhdr is packed, so that memcpy would go by single octets. */
+static __always_inline void copy_mac(void *to, const void *from)
+{
+	__u16 *t = to;
+	const __u16 *f = from;
+
+	t[0] = f[0];
+	t[1] = f[1];
+	t[2] = f[2];
+}
+
 static __always_inline void set_macs(struct ethhdr *eth, const __u8 *dest, const __u8 *source)
 {
-	__builtin_memcpy(eth->h_dest, dest, ETH_ALEN);
-	__builtin_memcpy(eth->h_source, source, ETH_ALEN);
+	copy_mac(eth->h_dest, dest);
+	copy_mac(eth->h_source, source);
 }
 
 /* Send the frame back to where it came from. */
 static __always_inline void swap_macs(struct ethhdr *eth)
 {
-	__u8 mac[ETH_ALEN];
+	__u8 mac[ETH_ALEN] __attribute__((aligned(2)));
 
-	__builtin_memcpy(mac, eth->h_dest, ETH_ALEN);
-	__builtin_memcpy(eth->h_dest, eth->h_source, ETH_ALEN);
-	__builtin_memcpy(eth->h_source, mac, ETH_ALEN);
+	copy_mac(mac, eth->h_dest);
+	copy_mac(eth->h_dest, eth->h_source);
+	copy_mac(eth->h_source, mac);
 }
 
 /* Decrement the TTL and account for an address that changed by addr_delta. */

@@ -6,20 +6,7 @@
 #define XDPAIR_TABLES_H
 
 #include "maps.h"
-
-static __always_inline __u64 word_of(const void *p)
-{
-	return *(const volatile __u64 *)p;
-}
-
-static __always_inline __u64 lookup_word(__be32 addr_be, __be16 port_be, __u8 proto, __u8 kind)
-{
-	struct lookup_key key = {
-		.addr_be = addr_be, .port_be = port_be, .proto = proto, .kind = kind
-	};
-
-	return word_of(&key);
-}
+#include "word.h"
 
 /* The value under a key, or 0. The controller's placement (core/lookup_table.py) mirrors this search. */
 static __always_inline __u32 lookup_find(__u64 key)
@@ -41,8 +28,7 @@ static __always_inline __u32 lookup_find(__u64 key)
 			return b->values[2];
 		if (word_of(&b->keys[3]) == key)
 			return b->values[3];
-		if (!word_of(
-			    &b->keys[3])) /* ways fill up in order: an empty one is the last, too */
+		if (!word_of(&b->keys[3])) /* only a full bucket sends keys on to the next */
 			return 0;
 		index = (index + 1) & (LOOKUP_BUCKETS - 1);
 	}
@@ -80,15 +66,6 @@ static __always_inline __u32 flow_hash(__u64 key)
 	return key >> (64 - FLOW_BITS);
 }
 
-static __always_inline __u64 flow_word(__be32 client_be, __be16 client_port_be, __u16 listener)
-{
-	struct flow_key key = { .client_be = client_be,
-				.client_port_be = client_port_be,
-				.listener = listener };
-
-	return word_of(&key);
-}
-
 /* A flow's way in its bucket, or NULL: then bucket is where it would be. */
 static __always_inline __u64 *flow_find(__u64 key, struct flow_bucket **bucket)
 {
@@ -109,16 +86,13 @@ static __always_inline __u64 *flow_find(__u64 key, struct flow_bucket **bucket)
 	return NULL;
 }
 
-/* A flow's value, all 0 if the way is being given to another flow. The key is read again behind the
+/* A flow's value, 0 if the way is being given to another flow. The key is read again behind the
  * value: had the way changed hands in between, the value would be the other's. */
-static __always_inline struct flow_value flow_read(const __u64 *word, __u64 key)
+static __always_inline __u64 flow_read(const __u64 *word, __u64 key)
 {
-	struct flow_value v = {};
 	__u64 value = word_of(word);
 
-	if (word_of(word - FLOW_WAYS) == key)
-		*(__u64 *)&v = value;
-	return v;
+	return word_of(word - FLOW_WAYS) == key ? value : 0;
 }
 
 /* The lower, the sooner it may go: ended flows first, then half-open ones, then the longest idle. */
@@ -183,14 +157,6 @@ static __always_inline void flow_update(__u64 *word, struct flow_value old, stru
 
 	if (from != to)
 		__sync_val_compare_and_swap(word, from, to);
-}
-
-static __always_inline __u64 peer_word(const struct ethhdr *eth, __u32 ifindex)
-{
-	struct peer peer = { .ifindex = ifindex };
-
-	__builtin_memcpy(peer.mac, eth->h_source, ETH_ALEN);
-	return word_of(&peer);
 }
 
 /* The index of a neighbour, learnt if new; 0: no room, or an ifindex that does not fit. */
