@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import packet, pps
+from tests.bench import failover, packet, pps
 from tests.bench.figures import Figure, table, this_host, write_json
 
 
@@ -20,7 +20,12 @@ def _pps(quick: bool) -> Iterator[Figure]:
     return pps.run(pps.Effort(rounds=2, round_s=0.3) if quick else pps.Effort())
 
 
-_PARTS: dict[str, Callable[[bool], Iterator[Figure]]] = {"packet": _packet, "pps": _pps}
+def _failover(quick: bool) -> Iterator[Figure]:
+    quickly = failover.Effort(failovers=2, settings=failover.SETTINGS[:1])
+    return failover.run(quickly if quick else failover.Effort())
+
+
+_PARTS: dict[str, Callable[[bool], Iterator[Figure]]] = {"packet": _packet, "pps": _pps, "failover": _failover}
 
 
 def main() -> int:

@@ -24,6 +24,7 @@ from tests.bench.subject import Subject
 from tests.bench.yardsticks import YardstickA, YardstickB
 from tests.bpf_run import XDP_PASS, XDP_TX
 from xdpair.core.tables import Link
+from xdpair.datapath.pins import Sizes
 
 FLOW_COUNTS = {"1": 1, "64k": 65_536, "1M": 1_000_000}
 #: So many that no packet of a run meets a flow that another one made.
@@ -41,6 +42,9 @@ _SERVER = Endpoint(IPv4Address("203.0.113.10"), 8080, _SERVER_MAC)
 _CLIENT = Endpoint(CLIENT_ADDRESS, CLIENT_PORT, _CLIENT_MAC)
 #: Test runs happen on the loopback interface: what comes from it and leaves by it is XDP_TX.
 _LOOPBACK = Link(1, "lo", _BALANCER_MAC, 1500)
+
+#: Room for a million flows: 64 MiB, less than yardstick B's table takes.
+_ROOMY = Sizes(flow_buckets=1 << 20)
 
 _AT_MOST_1_2 = Target("ratio", "<=", 1.2)
 _TARGETS = {
@@ -65,7 +69,7 @@ def run(effort: Effort) -> Iterator[Figure]:
         Program("bounce.c", "bounce") as bounce,
         YardstickA(_VIP, _SERVER) as a,
         YardstickB(_VIP, _SERVER) as b,
-        Subject(_VIP, _SERVER, _LOOPBACK, _LOOPBACK) as subject,
+        Subject(_VIP, _SERVER, _LOOPBACK, _LOOPBACK, _ROOMY) as subject,
         Replayer() as replayer,
     ):
         tracks = Tracks(a, b, subject)

@@ -24,10 +24,7 @@ from xdpair.core.tables import (
     Tables,
 )
 from xdpair.datapath.adapter import Datapath
-from xdpair.datapath.program import Sizes
-
-#: 64 MiB. What a million flows take in yardstick B's table is more.
-FLOW_BUCKETS = 1 << 20
+from xdpair.datapath.pins import Sizes
 
 _SLOT = 1
 _PRIMARY, _SECONDARY = 1, 2
@@ -42,14 +39,21 @@ class Subject:
         server: the primary, with the MAC of its next hop. The secondary is never used.
         front: the interface that clients are behind.
         back: the interface that the server is behind.
+        sizes: of the maps; without, what users get.
     """
 
-    def __init__(self, vip: Endpoint, server: Endpoint, front: Link, back: Link) -> None:
+    def __init__(
+        self,
+        vip: Endpoint,
+        server: Endpoint,
+        front: Link,
+        back: Link,
+        sizes: Sizes | None = None,
+    ) -> None:
         self._pin_path = Path(f"/sys/fs/bpf/xdpair-bench-{os.getpid()}")
         try:
             with tempfile.TemporaryDirectory(prefix="xdpair-bench-") as state_dir:
-                sizes = Sizes(flow_buckets=FLOW_BUCKETS)
-                opening = Datapath.open(self._pin_path, Path(state_dir), sizes)
+                opening = Datapath.open(self._pin_path, Path(state_dir), sizes or Sizes())
                 self._datapath = asyncio.run(opening)
         finally:  # descriptors keep alive what is loaded; no pin outlives a killed benchmark
             shutil.rmtree(self._pin_path, ignore_errors=True)

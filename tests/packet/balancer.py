@@ -18,7 +18,7 @@ from tests.packet.namespace import balancer_namespace
 from xdpair.core.failover import Slot
 from xdpair.core.tables import Tables
 from xdpair.datapath.adapter import Datapath
-from xdpair.datapath.program import Sizes
+from xdpair.datapath.pins import Sizes
 
 DROP, PASS = bpf_run.XDP_DROP, bpf_run.XDP_PASS
 TX, REDIRECT = bpf_run.XDP_TX, bpf_run.XDP_REDIRECT
@@ -37,6 +37,7 @@ class Outcome:
     """What the program did with one frame.
 
     Attributes:
+        frame: empty if dropped.
         exit: the one field of ``struct exits`` that moved, by one.
         listeners, servers: row -> counter -> by how much it moved, if it did.
     """
@@ -104,6 +105,8 @@ class Balancer:
             }
             for name in _ROWS
         )
+        if action == DROP:
+            frame = b""
         return Outcome(action, frame, next(iter(moved)), listeners, servers)
 
     def verdict(

@@ -11,7 +11,7 @@ import numpy as np
 
 from tests.packet.frames import Endpoint
 
-NEW, ESTABLISHED, CLOSING, CLOSED, RESET = range(5)
+NEW, ESTABLISHED, CLIENT_FIN, SERVER_FIN, CLOSED, RESET = range(6)
 WAYS = 4
 CLOCK_MODULUS = 1 << 12
 

@@ -70,7 +70,7 @@ class Scene:
 
     Attributes:
         hops: the way to the primary and to the secondary; None: not known.
-        extra: more lookup keys.
+        web_servers: rows of the TCP listener's pair.
     """
 
     keep_primary: bool = False
@@ -138,12 +138,9 @@ def _from(server: Endpoint) -> Hop:
 # -- what comes of it ------------------------------------------------------------------------------
 
 
-def at_primary(sent: P) -> P:
-    return replace(sent, hop=TO_PRIMARY, dest=PRIMARY, ttl=sent.ttl - 1)
-
-
-def at_secondary(sent: P) -> P:
-    return replace(sent, hop=TO_SECONDARY, dest=SECONDARY, ttl=sent.ttl - 1)
+def at_server(sent: P, server: Endpoint) -> P:
+    hop = TO_PRIMARY if server == PRIMARY else TO_SECONDARY
+    return replace(sent, hop=hop, dest=server, ttl=sent.ttl - 1)
 
 
 def at_client(sent: P, listener: Endpoint) -> P:

@@ -24,19 +24,20 @@ MAY_IMPORT: dict[str, set[str]] = {
     "api": set(),
     "rpc": {"api", "app", "core", "events"},
     "cli": {"api", "core"},
-    "serve": {"api", "config", "core", "ports", "rpc"} | SHELL | ADAPTERS,
+    "controller": {"config", "core", "ports", "rpc"} | SHELL | ADAPTERS,
+    "serve": {"config", "core", "datapath"},
     "__init__": set(),
     "__main__": {"cli"},
 }
 
 #: Importer -> layers it may import inside a function only: what a plain command need not load.
-MAY_IMPORT_LATE: dict[str, set[str]] = {"cli": {"serve"}}
+MAY_IMPORT_LATE: dict[str, set[str]] = {"cli": {"serve"}, "serve": {"controller"}}
 
 #: Library from outside -> layers (or single modules) that may import it. Others: nobody.
 LIBRARY_USERS: dict[str, set[str]] = {
     "bcc": {"datapath.loader"},
     "google": {"api", "cli", "rpc"},
-    "grpc": {"api", "cli", "rpc", "serve"},
+    "grpc": {"api", "cli", "rpc"},
     "grpc_health": {"cli", "rpc"},
     "grpc_reflection": {"rpc"},
     "grpc_status": {"cli", "rpc"},

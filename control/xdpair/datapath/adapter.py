@@ -21,7 +21,8 @@ from xdpair.core.tables import Link, ListenerEntry, LookupKey, ServerEntry, Tabl
 from xdpair.datapath import program as programs
 from xdpair.datapath.flows import waiting_flows
 from xdpair.datapath.maps import Array, Maps
-from xdpair.datapath.program import Program, Sizes
+from xdpair.datapath.pins import Loading, Pins, Sizes
+from xdpair.datapath.program import Program
 from xdpair.ports import WaitingFlow
 
 #: struct lookup_key with kind KIND_TOMBSTONE and nothing else.
@@ -47,13 +48,19 @@ class Datapath:
         self._written = Tables()
 
     @classmethod
-    async def open(cls, pin_path: Path, state_dir: Path, sizes: Sizes) -> Datapath:
+    async def open(
+        cls, pin_path: Path, state_dir: Path, sizes: Sizes, loading: Loading | None = None
+    ) -> Datapath:
         """Adopt what is pinned or load it.
+
+        Args:
+            loading: of the same paths and sizes, if somebody has begun it already.
 
         Raises:
             DatapathError: the kernel or the compiler refused.
         """
-        return cls(await programs.obtain(pin_path, state_dir, sizes))
+        loading = loading or Loading(Pins.of(pin_path, state_dir, sizes))
+        return cls(await programs.obtain(loading))
 
     def close(self) -> None:
         """Let go. The program goes on with what it was told last."""

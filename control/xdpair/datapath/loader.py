@@ -62,7 +62,7 @@ def _value_type(table: Any) -> Any:
 
 
 def main() -> int:
-    request = json.load(sys.stdin)
+    request = json.loads(sys.argv[1])
     layout = load(Path(request["program_pin"]), request["defines"])
     json.dump(layout, sys.stdout)
     return 0

@@ -10,6 +10,7 @@ from asyncio import AbstractEventLoop, TimerHandle
 from xdpair.core.model import HealthCheck
 from xdpair.ports import ProbeTarget
 from xdpair.probes.faults import PASSED, Verdict
+from xdpair.probes.poller import READABLE, Poller
 from xdpair.probes.probe import OnEnd, excerpt
 from xdpair.probes.stream import FIN_ON_CLOSE, StreamProbe
 
@@ -72,8 +73,10 @@ class HttpProbe(StreamProbe):
 
     __slots__ = ("_codes", "_head", "_request", "_rest_bytes", "_rest_timer", "_timeout_s")
 
-    def __init__(self, loop: AbstractEventLoop, target: ProbeTarget, on_end: OnEnd) -> None:
-        super().__init__(loop, target, on_end)
+    def __init__(
+        self, loop: AbstractEventLoop, poller: Poller, target: ProbeTarget, on_end: OnEnd
+    ) -> None:
+        super().__init__(loop, poller, target, on_end)
         self._request = request(target.check, *self._destination)
         self._codes = target.check.http_codes
         self._timeout_s = target.check.timeout_ms / 1000
@@ -90,7 +93,7 @@ class HttpProbe(StreamProbe):
     def _connected(self, sock: socket.socket) -> Verdict | None:
         self._head = b""
         sock.sendall(self._request)  # a few hundred octets always fit into a fresh socket
-        self._when_readable(sock, self._read_head)
+        self._wait(sock, READABLE, self._read_head)
         return None
 
     def _read_head(self, sock: socket.socket) -> Verdict | None:
@@ -119,7 +122,7 @@ class HttpProbe(StreamProbe):
 
     def _take_the_rest(self, sock: socket.socket) -> None:
         self._rest_bytes = 0
-        self._when_readable(sock, self._read_rest)
+        self._wait(sock, READABLE, self._read_rest)
         self._rest_timer = self._loop.call_later(self._timeout_s, self.abort)
 
     def _read_rest(self, sock: socket.socket) -> None:

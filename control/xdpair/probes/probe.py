@@ -11,6 +11,7 @@ from collections.abc import Callable
 from xdpair.ports import ProbeTarget
 from xdpair.probes import faults
 from xdpair.probes.faults import Verdict
+from xdpair.probes.poller import Poller
 
 OnEnd = Callable[[Verdict], None]
 
@@ -34,30 +35,39 @@ class Probe(ABC):
     all of it is a verdict, nothing of it an exception in the loop.
 
     Args:
+        loop: for its clock.
+        poller: says when the socket is ready.
+        target: what to probe, and how.
         on_end: called once for each ``begin``, possibly before ``begin`` returns.
     """
 
     __slots__ = (
         "_destination",
         "_device",
+        "_events",
         "_loop",
         "_on_end",
+        "_poller",
         "_socket",
+        "_step",
         "_timed_out",
-        "_unwatch",
     )
 
     #: SOCK_STREAM or SOCK_DGRAM.
     kind: socket.SocketKind
 
-    def __init__(self, loop: AbstractEventLoop, target: ProbeTarget, on_end: OnEnd) -> None:
+    def __init__(
+        self, loop: AbstractEventLoop, poller: Poller, target: ProbeTarget, on_end: OnEnd
+    ) -> None:
         self._loop = loop
+        self._poller = poller
         self._on_end = on_end
         self._destination = (str(target.address), target.port)
         self._device = target.interface.encode() if target.interface else b""
         self._timed_out: Verdict = (f"timed out after {target.check.timeout_ms} ms", False)
         self._socket: socket.socket | None = None
-        self._unwatch: Callable[[int], bool] | None = None
+        self._step: Step = self._launch
+        self._events = 0  # what the poller watches for; 0: it does not know the socket
 
     def begin(self) -> None:
         """Open a socket and send the first packet."""
@@ -70,7 +80,8 @@ class Probe(ABC):
         except OSError as error:
             self._conclude(faults.verdict(error.errno or 0))
         else:
-            self._run(self._launch, sock)
+            self._step = self._launch
+            self._take_step()
 
     def expire(self) -> None:
         """The time is up: end with what that means."""
@@ -79,7 +90,9 @@ class Probe(ABC):
     def abort(self) -> None:
         """Drop everything at once, without a verdict. Harmless when nothing runs."""
         if self._socket is not None:
-            self._ignore(self._socket)
+            if self._events:
+                self._poller.forget(self._socket.fileno())
+                self._events = 0
             self._socket.close()
             self._socket = None
 
@@ -87,10 +100,11 @@ class Probe(ABC):
     def _launch(self, sock: socket.socket) -> Verdict | None:
         """The first step, on a fresh socket."""
 
-    def _run(self, step: Step, sock: socket.socket) -> None:
+    def _take_step(self) -> None:
+        assert self._socket is not None, "a closed socket is forgotten by the poller"
         # The verdict is delivered outside the try: what the listener raises is not the network's.
         try:
-            verdict = step(sock)
+            verdict = self._step(self._socket)
         except OSError as error:
             verdict = faults.verdict(error.errno or 0)
         if verdict is not None:
@@ -100,18 +114,9 @@ class Probe(ABC):
         self.abort()
         self._on_end(verdict)
 
-    def _when_readable(self, sock: socket.socket, step: Step) -> None:
-        self._ignore(sock)
-        self._loop.add_reader(sock.fileno(), self._run, step, sock)
-        self._unwatch = self._loop.remove_reader
-
-    def _when_writable(self, sock: socket.socket, step: Step) -> None:
-        self._ignore(sock)
-        self._loop.add_writer(sock.fileno(), self._run, step, sock)
-        self._unwatch = self._loop.remove_writer
-
-    def _ignore(self, sock: socket.socket) -> None:
-        # Before every close, too: a descriptor's number is used again at once.
-        if self._unwatch is not None:
-            self._unwatch(sock.fileno())
-            self._unwatch = None
+    def _wait(self, sock: socket.socket, events: int, step: Step) -> None:
+        """Take ``step`` each time ``sock`` is ready, from now on."""
+        self._step = step
+        if events != self._events:
+            self._poller.watch(sock.fileno(), events, self._take_step)
+            self._events = events

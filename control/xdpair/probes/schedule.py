@@ -11,6 +11,7 @@ from xdpair.core.model import CheckKind
 from xdpair.ports import ProbeResult, ProbeTarget
 from xdpair.probes.faults import Verdict
 from xdpair.probes.http import HttpProbe
+from xdpair.probes.poller import Poller
 from xdpair.probes.probe import Probe
 from xdpair.probes.tcp import TcpProbe
 from xdpair.probes.udp import UdpProbe
@@ -43,6 +44,7 @@ class ProbeScheduler:
     def __init__(self, loop: AbstractEventLoop, *, rng: Random) -> None:
         self._loop = loop
         self._rng = rng
+        self._poller = Poller(loop)
         self._rounds: dict[Hashable, _Round] = {}
 
     def start(
@@ -60,7 +62,8 @@ class ProbeScheduler:
         """
         self.stop(key)
         delay_s = 0.0 if first_now else self._rng.random() * target.check.interval_ms / 1000
-        self._rounds[key] = _Round(self._loop, target, on_result, self._loop.time() + delay_s)
+        first_due_s = self._loop.time() + delay_s
+        self._rounds[key] = _Round(self._loop, self._poller, target, on_result, first_due_s)
 
     def stop(self, key: Hashable) -> None:
         """Forget ``key``, in the middle of a probe too. Unknown keys are ignored."""
@@ -72,6 +75,7 @@ class ProbeScheduler:
         """Forget every key."""
         for key in list(self._rounds):
             self.stop(key)
+        self._poller.close()
 
 
 class _Round:
@@ -97,13 +101,18 @@ class _Round:
     )
 
     def __init__(
-        self, loop: AbstractEventLoop, target: ProbeTarget, on_result: OnResult, first_due_s: float
+        self,
+        loop: AbstractEventLoop,
+        poller: Poller,
+        target: ProbeTarget,
+        on_result: OnResult,
+        first_due_s: float,
     ) -> None:
         self._loop = loop
         self._on_result = on_result
         self._interval_ns = target.check.interval_ms * _NS_PER_MS
         self._timeout_ns = target.check.timeout_ms * _NS_PER_MS
-        self._probe = _PROBES[target.check.kind](loop, target, self._ended)
+        self._probe = _PROBES[target.check.kind](loop, poller, target, self._ended)
         self._due_ns = round(first_due_s * _NS_PER_S)
         self._started_ns = 0
         self._deadline_ns = 0

@@ -10,6 +10,7 @@ from errno import ECONNREFUSED, EINPROGRESS
 
 from xdpair.probes import faults
 from xdpair.probes.faults import Verdict
+from xdpair.probes.poller import WRITABLE
 from xdpair.probes.probe import Probe
 
 #: struct linger {on, seconds}: close() sends a RST and forgets the connection, or sends a FIN.
@@ -43,7 +44,7 @@ class StreamProbe(Probe):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
         fault = sock.connect_ex(self._destination)
         if fault == EINPROGRESS:
-            self._when_writable(sock, self._concluded)
+            self._wait(sock, WRITABLE, self._concluded)
             return None
         return self._judge(sock, fault)
 

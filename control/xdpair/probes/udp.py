@@ -8,6 +8,7 @@ from asyncio import AbstractEventLoop
 
 from xdpair.ports import ProbeTarget
 from xdpair.probes.faults import PASSED, Verdict
+from xdpair.probes.poller import READABLE, Poller
 from xdpair.probes.probe import OnEnd, Probe, excerpt
 
 #: Sent when no request is configured. Not an empty datagram: recv() returns 0 for one, which many
@@ -50,8 +51,10 @@ class UdpProbe(Probe):
 
     kind = socket.SOCK_DGRAM
 
-    def __init__(self, loop: AbstractEventLoop, target: ProbeTarget, on_end: OnEnd) -> None:
-        super().__init__(loop, target, on_end)
+    def __init__(
+        self, loop: AbstractEventLoop, poller: Poller, target: ProbeTarget, on_end: OnEnd
+    ) -> None:
+        super().__init__(loop, poller, target, on_end)
         check = target.check
         self._request = check.udp_request or _NO_REQUEST
         self._expected = check.udp_expected
@@ -74,7 +77,7 @@ class UdpProbe(Probe):
         if self._device:
             # The way out is taken; "nobody answers ARP" comes back from this very kernel, by lo.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"")
-        self._when_readable(sock, self._answered)
+        self._wait(sock, READABLE, self._answered)
         return None
 
     def _answered(self, sock: socket.socket) -> Verdict | None:

@@ -91,11 +91,11 @@ def _has_parts(field: FieldDescriptor) -> bool:
 def _take(path: str, parts: list[str], source: Message, target: Message) -> None:
     field = _field(path, parts[0], source.DESCRIPTOR)
     behaviour = set(field.GetOptions().Extensions[field_behavior_pb2.field_behavior])
+    if len(parts) > 1 and not _has_parts(field):
+        raise _unknown(path)
     if behaviour & _READ_ONLY or path == "etag":
         return
     if len(parts) > 1:
-        if not _has_parts(field):
-            raise _unknown(path)
         _take(path, parts[1:], getattr(source, field.name), getattr(target, field.name))
     elif field_behavior_pb2.IMMUTABLE in behaviour:
         _require_same(path, getattr(source, field.name), getattr(target, field.name))

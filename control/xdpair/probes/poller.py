@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which sockets are ready: an epoll of the probes' own, inside the loop's."""
+
+from __future__ import annotations
+
+import select
+from asyncio import AbstractEventLoop
+from collections.abc import Callable
+
+READABLE = select.EPOLLIN
+WRITABLE = select.EPOLLOUT
+
+
+class Poller:
+    """Calls back when a socket is ready, at half the price of ``loop.add_reader``.
+
+    The loop sees one descriptor that is readable whenever some socket here is ready. It looks at
+    descriptors before timers, so an answer that has arrived always comes before its deadline.
+    Errors and hang-ups count as readiness, as everywhere.
+    """
+
+    def __init__(self, loop: AbstractEventLoop) -> None:
+        self._loop = loop
+        self._epoll: select.epoll | None = None
+        self._callbacks: dict[int, Callable[[], None]] = {}
+
+    def watch(self, fd: int, events: int, callback: Callable[[], None]) -> None:
+        """Call ``callback`` whenever ``fd`` is ready, until ``forget(fd)``.
+
+        Args:
+            fd: watched already or not; in the first case ``events`` and ``callback`` change.
+            events: ``READABLE`` or ``WRITABLE``.
+            callback: it may forget any descriptor. It must not open and watch a new one: that
+                could get the number, and then the event, of one just closed.
+
+        Raises:
+            OSError: no descriptor or no kernel memory left.
+        """
+        if self._epoll is None:
+            self._epoll = select.epoll()
+            self._loop.add_reader(self._epoll.fileno(), self._dispatch, self._epoll)
+        if fd in self._callbacks:
+            self._epoll.modify(fd, events)
+        else:
+            self._epoll.register(fd, events)
+        self._callbacks[fd] = callback
+
+    def forget(self, fd: int) -> None:
+        """Never call back for ``fd`` again. It must be closed next: that takes it off the epoll."""
+        del self._callbacks[fd]
+
+    def close(self) -> None:
+        """Forget everything. The next ``watch`` begins anew."""
+        self._callbacks.clear()
+        if self._epoll is not None:
+            self._loop.remove_reader(self._epoll.fileno())
+            self._epoll.close()
+            self._epoll = None
+
+    def _dispatch(self, epoll: select.epoll) -> None:
+        for fd, _ in epoll.poll(0, max(len(self._callbacks), 1)):
+            callback = self._callbacks.get(fd)
+            if callback is not None:
+                callback()
