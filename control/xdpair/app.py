@@ -97,7 +97,7 @@ class Application:
         self.desired, self._rows = desired, rows
         self._watch()
         await self._network.settle(SETTLE_S)
-        self._apply()
+        self._apply(self._compile(desired, rows))
         await self._follow_vips()
 
     def refresh(self) -> None:
@@ -165,26 +165,27 @@ class Application:
         async with self._changing:
             old, new = self.desired, change(self.desired)
             rows = indexes.allocate(self._rows, new, self._limits)
+            tables = self._compile(new, rows)
             # Rows first: one that is stored and not used is harmless, one in use and not stored
             # could be given twice.
             await asyncio.to_thread(self._store.save_indexes, rows)
             await asyncio.to_thread(self._store.save, old, new)
             self.desired, self._rows = new, rows
             self._watch()
-            gone = self._apply()
+            gone = self._apply(tables)
             if gone:
                 await asyncio.to_thread(self._store.delete_slots, gone)
             await self._follow_vips()
 
     # -- the one step ------------------------------------------------------------------------------
 
-    def _apply(self) -> list[str]:
+    def _apply(self, tables: Tables) -> list[str]:
         self._supervisor.prepare(self.desired, self._rows)
-        self.refresh()
+        self._datapath.apply(tables)
         return self._supervisor.follow(self.desired)
 
     def _compile(self, desired: Desired, rows: dict[str, int]) -> Tables:
-        hops = {address: self._network.next_hop(address) for address in self._server_addresses()}
+        hops = {address: self._network.next_hop(address) for address in _server_addresses(desired)}
         facts = Facts(
             next_hops={address: hop for address, hop in hops.items() if hop is not None},
             local_addresses=self._network.local_addresses(),
@@ -192,12 +193,8 @@ class Application:
         )
         return compile_tables(desired, rows, facts, self._supervisor.drained)
 
-    def _server_addresses(self) -> set[IPv4Address]:
-        groups = self.desired.groups.values()
-        return {self.desired.address_of(group.member(side)) for group in groups for side in Side}
-
     def _watch(self) -> None:
-        self._network.watch(self._server_addresses())
+        self._network.watch(_server_addresses(self.desired))
 
     async def _follow_vips(self) -> None:
         if not self._announce_vips:
@@ -278,3 +275,8 @@ class Application:
             for side in Side
         }
         return Counters(self._datapath.exit_counters(), listeners, servers)
+
+
+def _server_addresses(desired: Desired) -> set[IPv4Address]:
+    groups = desired.groups.values()
+    return {desired.address_of(group.member(side)) for group in groups for side in Side}

@@ -31,17 +31,13 @@ _STYLES = {
 
 def add_to(commands: Commands) -> None:
     watch = add_command(commands, "watch", _watch, "print events as they happen, until interrupted")
-    watch.add_argument(
-        "group", nargs="?", default="", type=syntax.group, help="only about this group"
-    )
+    watch.add_argument("group", nargs="?", type=syntax.group, help="only about this group")
     watch.add_argument(
         "--since", type=int, metavar="SEQ", help="begin after this event; 0: with the oldest known"
     )
 
     events = add_command(commands, "events", _events, "print past events, the newest last")
-    events.add_argument(
-        "group", nargs="?", default="", type=syntax.group, help="only about this group"
-    )
+    events.add_argument("group", nargs="?", type=syntax.group, help="only about this group")
     events.add_argument("-n", type=int, default=20, help="how many at most; default 20")
     events.add_argument(
         "--since", type=int, default=0, metavar="SEQ", help="only those after this event"

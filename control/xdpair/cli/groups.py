@@ -26,7 +26,7 @@ def add_to(commands: Commands) -> None:
     _add_fields(create, create=True)
 
     listing = add_command(family, "list", _list, "list the groups of one or all load balancers")
-    listing.add_argument("lb", nargs="?", default="", type=syntax.load_balancer)
+    listing.add_argument("lb", nargs="?", type=syntax.load_balancer)
 
     get = add_command(family, "get", _get, "show one group, and who serves")
     get.add_argument("group", type=syntax.group, help="its id")

@@ -48,7 +48,6 @@ def _add_target(parser: ArgumentParser) -> None:
     parser.add_argument("group", type=syntax.group, help="the server group, rsp-…")
     parser.add_argument(
         "--listener",
-        default="",
         type=syntax.listener_word,
         metavar="LB/tcp-80",
         help="only this listener; default: all that use the group",

@@ -39,7 +39,8 @@ def server_name(group: PairGroup, side: Side, address: IPv4Address) -> str:
     """The address is part of the name: a server that moves is another one, and the old one's flows
     end.
     """
-    return f"server:{group.group_id}/{side.name.lower()}/{address}:{group.member(side).port}"
+    port = group.member(side).port
+    return f"server:{group.group_id}/{side.name.lower()}/{int(address):08x}:{port}"
 
 
 def allocate(current: Mapping[str, int], desired: Desired, limits: Limits) -> dict[str, int]:

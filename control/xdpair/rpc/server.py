@@ -102,9 +102,10 @@ class ApiServer:
         Raises:
             ConfigError: an address can not be listened on.
         """
+        tcp_address = _loopback_address(self._listen) if self._listen else ""
         self._bind_unix()
-        if self._listen:
-            self.tcp_port = self._bind_tcp()
+        if tcp_address:
+            self.tcp_port = self._add_port(tcp_address)
         await self._server.start()
         for service in ("", *_SERVICES):
             await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
@@ -137,26 +138,28 @@ class ApiServer:
         finally:
             os.umask(umask)
 
-    def _bind_tcp(self) -> int:
-        host, _, port = self._listen.rpartition(":")
-        host = "127.0.0.1" if host == "localhost" else host.strip("[]")
-        try:
-            loopback = ip_address(host).is_loopback
-        except ValueError:
-            loopback = False
-        if not loopback:
-            raise ConfigError(
-                f"{self._listen} is not on loopback: without TLS, the API is served on a unix "
-                "socket and on loopback only",
-                listen=self._listen,
-            )
-        return self._add_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
-
     def _add_port(self, address: str) -> int:
         try:
             return self._server.add_insecure_port(address)
         except RuntimeError as error:
             raise ConfigError(f"can not listen on {address}: {error}", listen=address) from error
+
+
+def _loopback_address(listen: str) -> str:
+    """Return the address in numbers, or raise ``ConfigError`` if others could reach it."""
+    host, _, port = listen.rpartition(":")
+    host = "127.0.0.1" if host == "localhost" else host.strip("[]")
+    try:
+        loopback = ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise ConfigError(
+            f"{listen} is not on loopback: without TLS, the API is served on a unix socket and on "
+            "loopback only",
+            listen=listen,
+        )
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _require_unused(path: Path) -> None:
