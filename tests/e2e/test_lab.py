@@ -7,14 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab import analysis
+from tests.e2e.lab_kit import IN_FLIGHT_S, ask_udp
+from tests.lab import analysis, http_wire
 from tests.lab.errors import LabError
 from tests.lab.lab import Lab
-from tests.lab.records import Request
 from tests.lab.topology import ECHO_PORT, SERVICE_PORT, SIDES, VIP, LabOptions, Side
-
-#: How long after the moment of a fault an answer given before it may still be on its way.
-IN_FLIGHT_S = 0.02
 
 
 @pytest.fixture(scope="module")
@@ -24,32 +21,17 @@ def lab() -> Iterator[Lab]:
         yield lab
 
 
-def ask_udp(lab: Lab, side: Side, port: int, payload: bytes) -> bytes:
-    with lab.client.socket(socket.SOCK_DGRAM) as sock:
-        sock.settimeout(2)
-        sock.connect((lab.hosts[side].address, port))
-        sock.send(payload)
-        return sock.recv(65536)
-
-
 def ask_tcp(lab: Lab, side: Side, port: int, payload: bytes, length: int) -> bytes:
     with lab.client.socket(socket.SOCK_STREAM) as sock:
         sock.settimeout(2)
         sock.connect((lab.hosts[side].address, port))
         sock.sendall(payload)
-        return sock.recv(length, socket.MSG_WAITALL)
+        with sock.makefile("rb") as answers:
+            return answers.read(length)
 
 
 def http(path: str, body: bytes = b"") -> bytes:
     return b"POST %s HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s" % (path.encode(), len(body), body)
-
-
-def carrier(lab: Lab, interface: str) -> bool:
-    return "LOWER_UP" in lab.balancer.run(["ip", "link", "show", interface]).stdout
-
-
-def ended_between(requests: list[Request], from_s: float, to_s: float) -> list[Request]:
-    return [r for r in requests if r.side is not None and from_s < r.end_s < to_s]
 
 
 # -- network ---------------------------------------------------------------------------------------
@@ -129,10 +111,10 @@ def test_http_takes_and_gives_large_bodies(lab: Lab) -> None:
 
 
 def test_http_answers_requests_in_one_packet(lab: Lab) -> None:
-    one = ask_tcp(lab, "primary", SERVICE_PORT, http("/"), 97)
-    two = ask_tcp(lab, "primary", SERVICE_PORT, http("/") + http("/other", b"body"), 2 * len(one))
-    assert two == one + one
-    assert one.endswith(b"\r\n\r\nprimary\n")
+    answer = http_wire.response(200, "primary", b"primary\n", close=False)
+    requests = http("/") + http("/other", b"body")
+    answers = ask_tcp(lab, "primary", SERVICE_PORT, requests, 2 * len(answer))
+    assert answers == answer + answer
 
 
 def test_hold_never_answers(lab: Lab) -> None:
@@ -230,76 +212,3 @@ def test_clients_keep_their_rates(lab: Lab) -> None:
         assert sorted(request.n for request in requests) == list(range(rate))
         assert analysis.failed(requests) == []
         assert analysis.percentile(analysis.lateness_s(requests), 90) < 0.005
-
-
-# -- faults ----------------------------------------------------------------------------------------
-
-
-def test_a_cut_is_silent_and_slows_no_client_down(lab: Lab) -> None:
-    address = lab.secondary.address
-    with (
-        lab.traffic.tcp(500, address=address, timeout_ms=150) as tcp,
-        lab.traffic.udp(500, address=address, timeout_ms=150) as udp,
-    ):
-        time.sleep(0.2)
-        cut = lab.faults.cut("secondary")
-        assert carrier(lab, "to-secondary")
-        time.sleep(0.3)
-        restored = lab.faults.restore("secondary")
-        time.sleep(0.3)
-        tcp.stop()
-        udp.stop()
-    assert cut.done_s - cut.at_s < 0.05
-    for client in (tcp, udp):
-        requests = client.requests()
-        assert ended_between(requests, 0, cut.at_s)
-        assert not ended_between(requests, cut.done_s + IN_FLIGHT_S, restored.at_s)
-        assert ended_between(requests, restored.done_s, restored.done_s + 0.3)
-        meanwhile = analysis.started_between(requests, cut.done_s, restored.at_s - 0.15)
-        assert set(analysis.count_errors(meanwhile)) == {"timeout"}
-        duration_s = restored.at_s - 0.15 - cut.done_s
-        assert len(meanwhile) == pytest.approx(500 * duration_s, rel=0.1, abs=3)
-        assert 0.3 < analysis.longest_gap_s(requests) < 0.6
-
-
-def test_a_cut_does_not_tell_the_server(lab: Lab) -> None:
-    """As with a cable, what a silent host sends is lost without any error."""
-    lab.faults.cut("primary")
-    with lab.primary.socket(socket.SOCK_DGRAM) as sock:
-        sock.sendto(b"lost", (lab.client.address, 9))
-    with pytest.raises(FileExistsError):
-        lab.faults.cut("primary")
-    lab.faults.restore("primary")
-    with pytest.raises(OSError, match="Invalid argument"):
-        lab.faults.restore("primary")
-
-
-def test_link_down_takes_the_carrier_and_link_up_brings_all_back(lab: Lab) -> None:
-    lab.faults.link_down(lab.primary.interface)
-    assert not carrier(lab, "to-primary")
-    lab.faults.link_up(lab.primary.interface)
-    assert carrier(lab, "to-primary")
-    assert ask_udp(lab, "primary", SERVICE_PORT, b"back") == b"primary back"
-
-
-def test_a_moved_server_announces_itself(lab: Lab) -> None:
-    host = lab.primary
-    ask_udp(lab, "primary", SERVICE_PORT, b"so that the balancer knows its address")
-    for mac in ("02:00:00:00:02:99", host.interface.mac):
-        lab.faults.change_mac("primary", mac, announce=True)
-        deadline_s = time.monotonic() + 2
-        while mac not in lab.balancer.run(["ip", "neigh", "show", host.address]).stdout:
-            assert time.monotonic() < deadline_s, "the balancer has not learnt it"
-            time.sleep(0.01)
-    assert ask_udp(lab, "primary", SERVICE_PORT, b"here") == b"primary here"
-
-
-def test_the_timeline_holds_what_was_done() -> None:
-    with Lab(LabOptions(servers=False)) as lab:
-        lab.faults.cut("primary")
-        lab.faults.restore("primary")
-        lab.servers["secondary"].start()
-        kinds = [(event.kind, event.role) for event in lab.timeline.events]
-        times = [at for event in lab.timeline.events for at in (event.at_s, event.done_s)]
-    assert kinds == [("cut", "primary"), ("restore", "primary"), ("server-start", "secondary")]
-    assert times == sorted(times)

@@ -157,7 +157,7 @@ def speaks_http2(path: Path) -> bool:
         try:
             sock.connect(str(path))
             sock.sendall(_HTTP2_PREFACE + _HTTP2_SETTINGS)
-            head = sock.recv(len(_HTTP2_SETTINGS), socket.MSG_WAITALL)
+            head = sock.recv(len(_HTTP2_SETTINGS))
         except OSError:
             return False
     return len(head) == len(_HTTP2_SETTINGS) and head[3] == _HTTP2_SETTINGS[3]

@@ -166,15 +166,17 @@ def unreachable_udp() -> Iterator[socket.socket]:
 
 @contextmanager
 def http_server(
-    loop: JumpingLoop, serve: Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
+    loop: JumpingLoop,
+    serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
 ) -> Iterator[int]:
-    """Give each request's head to ``serve``; what that raises ends up in ``loop.raised``."""
+    """Call ``serve`` after each request's head; what that raises ends up in ``loop.raised``."""
     open_connections: list[tuple[asyncio.Task[None] | None, asyncio.StreamWriter]] = []
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         open_connections.append((asyncio.current_task(), writer))
         try:
-            await serve(await reader.readuntil(b"\r\n\r\n"), writer)
+            await reader.readuntil(b"\r\n\r\n")
+            await serve(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError) as error:
             loop.raised.append(error)
         finally:
@@ -197,8 +199,10 @@ def http_server(
 class Answering(asyncio.DatagramProtocol):
     """A UDP server with one answer for everything."""
 
-    def __init__(self, answer: bytes) -> None:
-        self.answer = answer
+    def __init__(self, loop: JumpingLoop, answer: bytes, delay_s: float) -> None:
+        self._loop = loop
+        self._answer = answer
+        self._delay_s = delay_s
         self.heard: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -206,13 +210,17 @@ class Answering(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         self.heard.append(data)
-        self._transport.sendto(self.answer, addr)
+        self._loop.call_later(self._delay_s, self._transport.sendto, self._answer, addr)
 
 
 @contextmanager
-def udp_server(loop: JumpingLoop, answer: bytes) -> Iterator[tuple[int, Answering]]:
+def udp_server(
+    loop: JumpingLoop, answer: bytes, *, delay_s: float = 0.0
+) -> Iterator[tuple[int, Answering]]:
     transport, server = loop.run_until_complete(
-        loop.create_datagram_endpoint(lambda: Answering(answer), local_addr=("127.0.0.1", 0))
+        loop.create_datagram_endpoint(
+            lambda: Answering(loop, answer, delay_s), local_addr=("127.0.0.1", 0)
+        )
     )
     try:
         yield transport.get_extra_info("sockname")[1], server

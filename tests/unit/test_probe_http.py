@@ -15,7 +15,7 @@ from xdpair.core.model import CheckKind, HealthCheck
 from xdpair.probes import ProbeScheduler
 from xdpair.probes.http import NotHttpError, request, status_code
 
-Serve = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def probe(loop: JumpingLoop, serve: Serve, check: HealthCheck, *, run_s: float =
 
 
 def answering(*pieces: bytes, every_s: float = 0.0) -> Serve:
-    async def serve(_: bytes, writer: asyncio.StreamWriter) -> None:
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for piece in pieces:
             writer.write(piece)
             await writer.drain()
@@ -134,7 +134,7 @@ def test_answers(loop: JumpingLoop, answer: bytes, codes: tuple[int, ...], error
 
 
 def test_a_server_that_says_nothing_in_time(loop: JumpingLoop) -> None:
-    async def sleep(_: bytes, writer: asyncio.StreamWriter) -> None:
+    async def sleep(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.06)
 
     assert probe(loop, sleep, http(1000, 50)).errors == ["timed out after 50 ms"]
@@ -150,7 +150,7 @@ def test_a_status_line_that_drips(loop: JumpingLoop) -> None:
 
 
 def test_a_server_that_resets(loop: JumpingLoop) -> None:
-    async def reset(_: bytes, writer: asyncio.StreamWriter) -> None:
+    async def reset(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         import socket
 
         writer.get_extra_info("socket").setsockopt(
@@ -164,7 +164,7 @@ def test_a_server_that_resets(loop: JumpingLoop) -> None:
 def test_the_server_may_finish_its_answer_and_closes_first(loop: JumpingLoop) -> None:
     closed_by_us = []
 
-    async def serve(_: bytes, writer: asyncio.StreamWriter) -> None:
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 3000\r\n\r\n")
         for _packet in range(3):
             await asyncio.sleep(0.005)
@@ -178,10 +178,44 @@ def test_the_server_may_finish_its_answer_and_closes_first(loop: JumpingLoop) ->
     assert closed_by_us == [False]
 
 
+def test_a_server_that_waits_for_our_end_gets_no_reset(loop: JumpingLoop) -> None:
+    ends = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        writer.write_eof()
+        ends.append(await reader.read())
+
+    assert probe(loop, serve, http(1000, 50)).errors == [""]
+    assert ends == [b""]
+
+
+def test_each_probe_reads_its_own_answer(loop: JumpingLoop) -> None:
+    codes = iter([b"200", b"500", b"404", b"204"])
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 " + next(codes) + b" \r\n\r\n")
+
+    results = probe(loop, serve, http(10, 10), run_s=0.0305)
+    assert results.errors == ["", "HTTP 500", "HTTP 404", ""]
+
+
+def test_the_rest_of_one_answer_has_no_hold_on_the_next_probe(loop: JumpingLoop) -> None:
+    """The first answer's rest may come until 50 ms; the second answer comes from 30 to 75 ms."""
+    delays_s = iter([0.0, 0.045, 1.0])
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(next(delays_s))
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        await asyncio.sleep(0.2)
+
+    assert probe(loop, serve, http(30, 50), run_s=0.0855).errors == ["", ""]
+
+
 def test_an_endless_body_is_cut_off(loop: JumpingLoop) -> None:
     sent = []
 
-    async def serve(_: bytes, writer: asyncio.StreamWriter) -> None:
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
         while True:
             writer.write(b"x" * 1000)
@@ -197,7 +231,7 @@ def test_an_endless_body_is_cut_off(loop: JumpingLoop) -> None:
 def test_a_body_that_outlasts_the_timeout_is_cut_off(loop: JumpingLoop) -> None:
     ended_s = []
 
-    async def serve(_: bytes, writer: asyncio.StreamWriter) -> None:
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
         try:
             while True:
@@ -214,7 +248,7 @@ def test_a_body_that_outlasts_the_timeout_is_cut_off(loop: JumpingLoop) -> None:
 
 
 def test_the_next_probe_does_not_wait_for_a_body(loop: JumpingLoop) -> None:
-    async def serve(_: bytes, writer: asyncio.StreamWriter) -> None:
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
         await asyncio.sleep(0.035)
 

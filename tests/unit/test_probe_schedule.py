@@ -48,7 +48,7 @@ def scheduler(loop: JumpingLoop) -> Iterator[ProbeScheduler]:
 def answering_after(loop: JumpingLoop, delays_s: list[float]) -> Iterator[int]:
     """An HTTP server that takes its time: each delay once, then none."""
 
-    async def serve(_: bytes, writer: asyncio.StreamWriter) -> None:
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(delays_s.pop(0) if delays_s else 0)
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
 
@@ -178,14 +178,28 @@ def test_time_in_which_this_process_stood_still_is_given_back(
 
 
 def test_time_is_given_back_once_only(loop: JumpingLoop, scheduler: ProbeScheduler) -> None:
-    results = Results()
+    """Asleep from 5 to 30 ms, so the deadline moves from 10 to 40; then asleep from 35 to 65."""
+    results, origin_ns = Results(), loop.now_ns()
+    with ignoring() as port:
+        scheduler.start("a", target(port, tcp(1000, 10)), results.append, first_now=True)
+        loop.call_at(loop.time() + 0.005, loop.stall, 0.025)
+        loop.call_at(loop.time() + 0.035, loop.stall, 0.030)
+        loop.run_for(0.5)
+    (result,) = results
+    assert result.error == "timed out after 10 ms"
+    assert result.ended_ns - origin_ns == pytest.approx(65 * NS_PER_MS, abs=1000)
+
+
+def test_time_given_back_is_no_more_than_the_timeout(
+    loop: JumpingLoop, scheduler: ProbeScheduler
+) -> None:
+    results, origin_ns = Results(), loop.now_ns()
     with ignoring() as port:
         scheduler.start("a", target(port, tcp(50_000, 10)), results.append, first_now=True)
         loop.call_at(loop.time() + 0.005, loop.stall, 5.0)
         loop.run_for(5.1)
     (result,) = results
-    assert result.error == "timed out after 10 ms"
-    assert result.ended_ns - result.started_ns == pytest.approx(5_015 * NS_PER_MS, abs=1000)
+    assert result.ended_ns - origin_ns == pytest.approx(5_015 * NS_PER_MS, abs=1000)
 
 
 @pytest.mark.parametrize("stop_at_s", [0.0, 0.003, 0.0101])
@@ -194,7 +208,7 @@ def test_stop_is_final_and_leaves_nothing_open(
 ) -> None:
     with ignoring() as port, unreachable_udp() as sock, listening() as server:
 
-        async def slowly(_: bytes, writer: asyncio.StreamWriter) -> None:
+        async def slowly(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
             await asyncio.sleep(0.05)
 

@@ -129,6 +129,13 @@ def test_udp_an_expected_answer_of_the_greatest_length(loop: JumpingLoop) -> Non
         assert probe(loop, target(port, udp(expected=expected))).errors == [""]
 
 
+def test_udp_a_late_answer_does_not_count_for_the_next_probe(loop: JumpingLoop) -> None:
+    with udp_server(loop, b"pong", delay_s=0.012) as (port, server):
+        results = probe(loop, target(port, udp(expected=b"pong")), run_s=0.0505)
+    assert len(server.heard) == 6
+    assert results.errors == ["timed out after 10 ms"] * 5
+
+
 def test_udp_silence_is_failure_when_an_answer_is_expected(loop: JumpingLoop) -> None:
     with silent_udp() as sock:
         results = probe(loop, target(port_of(sock), udp(expected=b"pong")), run_s=0.0101)

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The controller in the lab, and the load balancer that a user would define on it."""
+
+import platform
+import time
+from typing import Final
+
+from tests.lab.daemon import Daemon
+from tests.lab.demo.screen import YELLOW, Screen
+from tests.lab.errors import LabError
+from tests.lab.lab import Lab
+from tests.lab.topology import SERVICE_PORT, SIDES, VIP
+
+#: Consecutive probes until a verdict; xdpair's defaults.
+FALL: Final = 3
+
+LISTENERS: Final = ("tcp-80", "udp-80")
+
+_LB: Final = "lb-demo"
+_GROUP: Final = "rsp-web"
+_LOG_LINES: Final = 15
+
+
+def start_controller(lab: Lab, screen: Screen) -> Daemon:
+    """Start ``xdpair serve`` on the balancer, in native mode; its API answers when this returns.
+
+    Raises:
+        LabError: it does not start; why, and what to do about it, has been shown.
+    """
+    daemon = Daemon(lab, {"xdp_mode": "native"})
+    start_s = time.monotonic()
+    try:
+        daemon.start()
+    except LabError:
+        show_log(daemon, screen)
+        screen.text("What to do:", YELLOW)
+        screen.text("· Run `make setup`: it installs bcc (python3-bpfcc) and linux-libc-dev.")
+        screen.text(f"· The kernel has to be 5.15 or newer; this one is {platform.release()}.")
+        screen.text(
+            "· If the log speaks of the verifier or of compiling, please report it: with the log, "
+            "the kernel's version, and what `dpkg -l python3-bpfcc libclang*` prints."
+        )
+        raise LabError("the controller did not start") from None
+    took_s = time.monotonic() - start_s
+    screen.step("2. The controller: compiles the XDP program, attaches it, serves gRPC", took_s)
+    return daemon
+
+
+def show_log(daemon: Daemon, screen: Screen) -> None:
+    """Show the end of the controller's log."""
+    lines = daemon.log_tail().splitlines()[-_LOG_LINES:]
+    screen.line()
+    screen.text("The end of the controller's log:", YELLOW)
+    screen.block("\n".join(lines) or "(it is empty)")
+
+
+def define(daemon: Daemon, lab: Lab, screen: Screen, interval_ms: int) -> None:
+    """Define the load balancer by commands, each shown, and show what has become of them.
+
+    Raises:
+        LabError: a command failed.
+    """
+    screen.step("3. A load balancer with two listeners, defined over gRPC by the command line")
+    screen.command(["export", f"XDPAIR_SOCKET=unix:{daemon.socket}"])
+    for command in commands(lab, interval_ms):
+        screen.command(["xdpair", *command])
+        daemon.cli(*command)
+    screen.command(["xdpair", "status"])
+    screen.block(daemon.cli("status").stdout)
+
+
+def commands(lab: Lab, interval_ms: int) -> list[list[str]]:
+    """What a user types, without ``xdpair``."""
+    servers = {side: f"web-{side}" for side in SIDES}
+    pair = [f"--{side}={servers[side]}:{SERVICE_PORT}" for side in SIDES]
+    probes = [f"--interval={interval_ms}ms", "--start"]
+    # Only the primary is probed, and it answers with its name.
+    udp_check = ["--check=udp", "--send=ping", "--expect=primary ping"]
+    port = str(SERVICE_PORT)
+    return [
+        ["lb", "create", VIP, f"--id={_LB}"],
+        *(["server", "create", servers[side], lab.hosts[side].address] for side in SIDES),
+        ["group", "create", f"--id={_GROUP}", f"--lb={_LB}", *pair],
+        ["listener", "create", _LB, "tcp", port, f"--group={_GROUP}", "--check=http", *probes],
+        ["listener", "create", _LB, "udp", port, f"--group={_GROUP}", *udp_check, *probes],
+    ]
+
+
+def await_verdicts(interval_ms: int) -> None:
+    """Give the checks time for their first verdict."""
+    time.sleep((FALL + 1) * interval_ms / 1000)
