@@ -17,12 +17,12 @@ from dataclasses import dataclass, replace
 from xdpair import units
 from xdpair.core import failover
 from xdpair.core.desired import Desired
-from xdpair.core.errors import GroupNotFound, ListenerNotFound
+from xdpair.core.errors import GroupNotUsed, ListenerNotFound
 from xdpair.core.events import Event, EventKind
 from xdpair.core.failover import Announce, Outcome, SlotPolicy, SlotState, WakeAt, WriteSlot
 from xdpair.core.health import Health, observe
 from xdpair.core.indexes import slot_name, unit_of
-from xdpair.core.model import FlowAction, Listener, ListenerKey, ListenerState, Side
+from xdpair.core.model import FlowAction, Listener, ListenerKey, Side
 from xdpair.core.status import ServerHealth, SlotStatus
 from xdpair.ports import Datapath, Prober, ProbeResult, ProbeTarget
 from xdpair.units import Check, CheckKey, Unit
@@ -80,9 +80,7 @@ class Supervisor:
                 name, rows[slot_name(name)], group.lb_id
             )
             unit.group_id, unit.policy = group.group_id, SlotPolicy.of(group)
-            unit.listeners = tuple(
-                entry for entry in listeners if entry.state is ListenerState.RUNNING
-            )
+            unit.listeners = tuple(listeners)
 
     def follow(self, desired: Desired) -> list[str]:
         """Start, change and stop probes as the units now need; to be called after the tables are
@@ -233,10 +231,10 @@ class Supervisor:
             moved = [unit for unit in moved if listener in [entry.key for entry in unit.listeners]]
             if not moved:
                 raise ListenerNotFound(
-                    f"no running listener {listener} uses group {group_id}", listener=listener
+                    f"no listener {listener} uses group {group_id}", listener=listener
                 )
         if not moved:
-            raise GroupNotFound(
+            raise GroupNotUsed(
                 f"group {group_id} is used by no listener: there is nothing to move", group=group_id
             )
         outcomes = [(unit, decide(unit)) for unit in moved]

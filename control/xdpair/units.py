@@ -12,7 +12,7 @@ from xdpair.core import failover
 from xdpair.core.desired import Desired
 from xdpair.core.failover import SlotPolicy, SlotState
 from xdpair.core.health import Health
-from xdpair.core.model import CheckKind, Listener, ListenerKey, Side
+from xdpair.core.model import CheckKind, Listener, ListenerKey, ListenerState, Side
 from xdpair.core.status import HealthState, ServerHealth, SlotStatus
 from xdpair.ports import ProbeResult, ProbeTarget
 
@@ -40,7 +40,7 @@ class Unit:
     """One failover unit at run time.
 
     Attributes:
-        listeners: those of the unit that run.
+        listeners: all of the unit, running or not.
         last_change_time_s: CLOCK_REALTIME, for people.
     """
 
@@ -96,7 +96,7 @@ def describe(target: ProbeTarget) -> str:
 
 def targets(desired: Desired, unit: Unit) -> Iterator[tuple[CheckKey, ProbeTarget]]:
     for listener in unit.listeners:
-        if not listener.check.enabled:
+        if listener.state is not ListenerState.RUNNING or not listener.check.enabled:
             continue
         group = desired.group(listener.group_id)
         for side in Side:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import grpc
 import pytest
@@ -32,26 +33,28 @@ class Refusal:
     code: grpc.StatusCode = grpc.StatusCode.OK
     message: str = ""
     reason: str = ""
-    domain: str = ""
     metadata: dict[str, str] = field(default_factory=dict)
 
 
 @contextmanager
 def refused(code: grpc.StatusCode, reason: str) -> Iterator[Refusal]:
-    """Expect a call to be refused."""
+    """Expect a call to be refused; what is yielded is filled in at the end."""
     refusal = Refusal()
     with pytest.raises(grpc.RpcError) as caught:
         yield refusal
-    error = caught.value
+    vars(refusal).update(vars(refusal_of(caught.value)))
+    assert (refusal.code, refusal.reason) == (code, reason), refusal
+
+
+def refusal_of(error: grpc.RpcError) -> Refusal:
+    """Read the error as clients do."""
     assert isinstance(error, grpc.Call)
     status = rpc_status.from_call(error)
     assert status is not None, error
     info = error_details_pb2.ErrorInfo()
     assert [detail.Unpack(info) for detail in status.details] == [True]
-    refusal.code, refusal.message = error.code(), error.details() or ""
-    refusal.reason, refusal.domain, refusal.metadata = info.reason, info.domain, dict(info.metadata)
-    assert (refusal.code, refusal.reason) == (code, reason), refusal
-    assert (refusal.domain, refusal.message) == ("xdpair", status.message)
+    assert (info.domain, status.message) == ("xdpair", error.details())
+    return Refusal(error.code(), status.message, info.reason, dict(info.metadata))
 
 
 def pair() -> list[GroupServer]:
@@ -74,6 +77,21 @@ class Calls:
         )
         created: LoadBalancer = self.client.load_balancers.CreateLoadBalancer(request)
         return created
+
+    def create_lb_within(self, timeout_s: float) -> None:
+        """Create the load balancer, but wait for the answer no longer than this."""
+        request = lb_pb.CreateLoadBalancerRequest(
+            load_balancer_id="lb-web", load_balancer=LoadBalancer(address="192.0.2.10")
+        )
+        self.client.load_balancers.CreateLoadBalancer(request, timeout=timeout_s)
+
+    def update_lb_later(self, **fields: Any) -> grpc.Future[LoadBalancer]:
+        """Begin to change the load balancer."""
+        request = lb_pb.UpdateLoadBalancerRequest(load_balancer=LoadBalancer(name=LB, **fields))
+        update: grpc.Future[LoadBalancer] = self.client.load_balancers.UpdateLoadBalancer.future(
+            request
+        )
+        return update
 
     def create_group(
         self, servers: list[GroupServer] | None = None, group_id: str = "rsp-web", lb: str = LB

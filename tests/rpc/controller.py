@@ -5,21 +5,21 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
+from tests.rpc.fakes import FakeDatapath, FakeNetwork, FakeProber
 from xdpair.app import Application
 from xdpair.cli.client import Client
+from xdpair.core.events import Event
 from xdpair.core.indexes import Limits
 from xdpair.core.status import InterfaceStatus, SystemStatus
 from xdpair.events import EventLog
 from xdpair.rpc.server import ApiServer
 from xdpair.store.sqlite import SqliteStore
 from xdpair.supervisor import Hooks, Supervisor
-
-from tests.rpc.fakes import FakeDatapath, FakeNetwork, FakeProber
 
 _T = TypeVar("_T")
 
@@ -30,9 +30,10 @@ class Controller:
     Args:
         folder: for the socket and the store; what a controller leaves there, the next one finds.
         listen: as in the configuration.
+        store: file name of the store.
     """
 
-    def __init__(self, folder: Path, listen: str = "") -> None:
+    def __init__(self, folder: Path, listen: str = "", store: str = "xdpair.db") -> None:
         self.socket = folder / "api.sock"
         self.address = f"unix:{self.socket}"
         self.datapath = FakeDatapath()
@@ -41,7 +42,7 @@ class Controller:
         self.client = Client(self.address)
         self.app: Application
         self.server: ApiServer
-        self._store_file = folder / "xdpair.db"
+        self._store_file = folder / store
         self._listen = listen
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="controller")
@@ -73,9 +74,9 @@ class Controller:
 
         return self.run(call)
 
-    def run(self, coroutine: Callable[[], object]) -> _T:
+    def run(self, coroutine: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
         """Run a coroutine function in the controller's loop."""
-        return asyncio.run_coroutine_threadsafe(coroutine(), self._loop).result(10)  # type: ignore
+        return asyncio.run_coroutine_threadsafe(coroutine(), self._loop).result(10)
 
     def probe(self, address: str, *errors: str) -> None:
         """Let consecutive probes of an address find this; an empty error: it answered."""
@@ -84,8 +85,12 @@ class Controller:
     async def _start(self) -> None:
         self._store = SqliteStore.open(self._store_file)
         events = EventLog()
+
+        def remember(event: Event) -> None:
+            events.append(event)
+
         hooks = Hooks(
-            event=lambda event: events.append(event) and None,
+            event=remember,
             state=lambda _unit, _state: None,
             drained=lambda: self.app.refresh(),
             flows_ended=lambda: None,
@@ -97,14 +102,18 @@ class Controller:
             network=self.network,
             supervisor=supervisor,
             events=events,
-            on_event=hooks.event,
+            on_event=remember,
             describe_system=_system,
             limits=Limits(),
             announce_vips=True,
         )
         await self.app.start()
         self.server = ApiServer(self.app, self.socket, self._listen)
-        await self.server.start()
+        try:
+            await self.server.start()
+        except BaseException:
+            await self._stop()
+            raise
 
     async def _stop(self) -> None:
         await self.server.stop()

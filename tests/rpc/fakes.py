@@ -104,7 +104,9 @@ class FakeProber:
     def report(self, address: str, *errors: str) -> None:
         """Say what consecutive probes of an address found; an empty error: it answered."""
         callbacks = [
-            on_result for target, on_result in self._probes.values() if str(target.address) == address
+            on_result
+            for target, on_result in self._probes.values()
+            if str(target.address) == address
         ]
         assert callbacks, f"nobody probes {address}"
         for error in errors:

@@ -3,6 +3,7 @@
 
 import re
 import time
+from pathlib import Path
 
 import grpc
 import pytest
@@ -31,11 +32,11 @@ def test_without_an_id_one_is_made_up(calls: Calls) -> None:
     assert all(re.fullmatch(r"loadBalancers/lb-[a-z0-9]{12}", name) for name in names)
 
 
-def test_it_outlives_the_controller(controller: Controller, calls: Calls) -> None:
-    created = calls.create_lb()
-    with Controller(controller.socket.parent.joinpath("second")) as other:
-        del other
-    assert calls.get_lb() == created
+def test_it_outlives_the_controller(tmp_path: Path) -> None:
+    with Controller(tmp_path) as first:
+        created = Calls(first.client).create_lb()
+    with Controller(tmp_path) as second:
+        assert Calls(second.client).get_lb() == created
 
 
 @pytest.mark.parametrize(
@@ -124,7 +125,7 @@ def test_an_unknown_path_is_refused(calls: Calls, path: str) -> None:
     calls.create_lb()
     with refused(INVALID, "InvalidParameter") as refusal:
         update(calls, LoadBalancer(name=LB), path)
-    assert refusal.metadata == {"field": path} or path == "create_time.seconds"
+    assert refusal.metadata == {"field": path}
 
 
 def test_the_address_can_not_change(calls: Calls) -> None:
@@ -199,9 +200,7 @@ def update(calls: Calls, lb: LoadBalancer, *paths: str) -> LoadBalancer:
 
 
 def delete(calls: Calls, etag: str = "") -> None:
-    calls.client.load_balancers.DeleteLoadBalancer(
-        pb.DeleteLoadBalancerRequest(name=LB, etag=etag)
-    )
+    calls.client.load_balancers.DeleteLoadBalancer(pb.DeleteLoadBalancerRequest(name=LB, etag=etag))
 
 
 def list_names(calls: Calls) -> list[str]:

@@ -24,7 +24,7 @@ from xdpair.cli import (
     servers,
     status,
 )
-from xdpair.cli.client import EXIT_OK, Client, explain
+from xdpair.cli.client import EXIT_INTERRUPTED, EXIT_OK, Client, explain
 from xdpair.cli.output import Output
 from xdpair.cli.session import Session, add_common_options
 
@@ -71,8 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             exit_status, words = explain(error, client.address)
             print(f"xdpair: {words}", file=sys.stderr)
             return exit_status
-        except KeyboardInterrupt:  # the way to end `watch`
-            return EXIT_OK
+        except KeyboardInterrupt:  # the way to end `watch`, as it says
+            return EXIT_OK if args.command == "watch" else EXIT_INTERRUPTED
         except BrokenPipeError:  # the reader has seen enough, as in `xdpair events | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return EXIT_OK

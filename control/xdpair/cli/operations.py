@@ -78,7 +78,7 @@ def _hold(session: Session, args: Namespace) -> None:
 def _show(session: Session, slots: Sequence[SlotStatus]) -> None:
     rows = [
         (
-            ", ".join(map(syntax.short, slot.listeners)) or "-",
+            ", ".join(map(syntax.short, slot.listeners)) or "not running",
             ServerGroup.Side.Name(slot.serving).lower(),
             SlotStatus.Cause.Name(slot.cause).lower(),
             ServerGroup.Side.Name(slot.pinned).lower() if slot.pinned else "no",

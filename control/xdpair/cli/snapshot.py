@@ -76,7 +76,7 @@ def take_snapshot(client: Client, group: str | None) -> Snapshot:
             listener=listener,
             address=addresses.get(listener.name.partition("/listeners/")[0], "?"),
             group=groups[listener.server_group],
-            slot=slots.get(listener.name),
+            slot=slots.get(listener.name) if listener.state == Listener.RUNNING else None,
             servers=tuple(health[listener.name]),
         )
         for listener in listeners

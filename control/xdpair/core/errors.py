@@ -123,6 +123,12 @@ class GroupInUse(FailedPrecondition):
     reason = "RspoolVipExist"
 
 
+class GroupNotUsed(FailedPrecondition):
+    """An operator's command for a group that no listener uses: there is nothing to move."""
+
+    reason = "OperationFailed.GroupNotUsed"
+
+
 class GroupNotForListener(InvalidInput):
     reason = "VipNotMatchRspool"
 
@@ -140,10 +146,6 @@ class LoadBalancerAlreadyExists(AlreadyExists):
 
 class AddressInUse(AlreadyExists):
     reason = "OperationFailed.AddressInUse"
-
-
-class LoadBalancerNotEmpty(FailedPrecondition):
-    reason = "OperationFailed.LoadBalancerNotEmpty"
 
 
 class DeleteProtected(FailedPrecondition):
@@ -170,10 +172,6 @@ class TooManyListeners(LimitExceeded):
 
 class ReservedPort(InvalidInput):
     reason = "UnsupportedOperationonfixedprotocalport"
-
-
-class ListenerStateNotSupported(FailedPrecondition):
-    reason = "OperationFailed.ListenerStatusNotSupport"
 
 
 class CheckRequestTooLong(InvalidInput):

@@ -126,12 +126,16 @@ class Datapath:
     def _write_rows(self, tables: Tables) -> None:
         for row, server in tables.servers.items():
             if self._written.servers.get(row) != server:
-                if _moved(self._written.servers.get(row), server):
+                place = self.maps.servers[row : row + 1]
+                if not _is_about(place, _server_identity(server)):
                     self.maps.clear_counters("server_counters", row)
-                _fill_server(self.maps.servers[row : row + 1], server)
+                _fill_server(place, server)
         for row, listener in tables.listeners.items():
             if self._written.listeners.get(row) != listener:
-                _fill_listener(self.maps.listeners[row : row + 1], listener)
+                place = self.maps.listeners[row : row + 1]
+                if not _is_about(place, _listener_identity(listener)):
+                    self.maps.clear_counters("listener_counters", row)
+                _fill_listener(place, listener)
         if tables.links != self._written.links or not self._written.links:
             self._write_links(tables.links)
 
@@ -197,14 +201,30 @@ def _port_be(port: int) -> int:
     return int.from_bytes(port.to_bytes(2, "big"), sys.byteorder)
 
 
-def _moved(old: ServerEntry | None, new: ServerEntry) -> bool:
-    return old is not None and (old.address, old.port) != (new.address, new.port)
+def _is_about(row: Array, identity: Mapping[str, int]) -> bool:
+    """Does the row speak of this already? One that was freed still says of what it spoke."""
+    return all(int(row[name][0]) == value for name, value in identity.items())
+
+
+def _listener_identity(entry: ListenerEntry) -> dict[str, int]:
+    return {
+        "vip_be": _address_be(entry.vip),
+        "port_be": _port_be(entry.port),
+        "proto": int(entry.protocol),
+    }
+
+
+def _server_identity(entry: ServerEntry) -> dict[str, int]:
+    return {"addr_be": _address_be(entry.address), "port_be": _port_be(entry.port)}
+
+
+def _fill(row: Array, identity: Mapping[str, int]) -> None:
+    for name, value in identity.items():
+        row[name] = value
 
 
 def _fill_listener(row: Array, entry: ListenerEntry) -> None:
-    row["vip_be"] = _address_be(entry.vip)
-    row["port_be"] = _port_be(entry.port)
-    row["proto"] = int(entry.protocol)
+    _fill(row, _listener_identity(entry))
     row["slot"] = entry.slot
     row["server"][0] = entry.servers
     row["next"][0] = entry.next_links
@@ -212,8 +232,7 @@ def _fill_listener(row: Array, entry: ListenerEntry) -> None:
 
 
 def _fill_server(row: Array, entry: ServerEntry) -> None:
-    row["addr_be"] = _address_be(entry.address)
-    row["port_be"] = _port_be(entry.port)
+    _fill(row, _server_identity(entry))
     if entry.hop is None:
         row["flags"] = 0
         return
