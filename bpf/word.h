@@ -37,7 +37,8 @@ static __always_inline __u64 flow_word(__be32 client_be, __be16 client_port_be, 
 /* struct flow_value */
 static __always_inline __u64 value_word(__u16 server, __u16 epoch, __u16 peer, __u16 seen_state)
 {
-	return FIELD(server, 0, 2) | FIELD(epoch, 2, 2) | FIELD(peer, 4, 2) | FIELD(seen_state, 6, 2);
+	return FIELD(server, 0, 2) | FIELD(epoch, 2, 2) | FIELD(peer, 4, 2) |
+	       FIELD(seen_state, 6, 2);
 }
 
 static __always_inline __u16 value_peer(__u64 word)
