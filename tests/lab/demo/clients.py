@@ -19,6 +19,9 @@ PROTOCOLS: Final[tuple[Protocol, ...]] = ("TCP", "UDP")
 HTTP_HZ: Final = 200
 UDP_HZ: Final = 500
 
+#: How a connection ends that was still open when its client was told to stop.
+STILL_OPEN: Final = "kept"
+
 #: Long enough for a connection whose first SYN was lost: TCP repeats it after 1 s.
 _TCP_TIMEOUT_MS: Final = 2500.0
 #: When a datagram without answer counts as lost.
@@ -83,11 +86,9 @@ def moments(seen: Seen, fault_s: float, return_s: float | None) -> Iterator[Mome
     for protocol in PROTOCOLS:
         requests = seen.requests[protocol]
         yield from _first_error(protocol, requests, fault_s)
-        yield from _first_answer(f"{protocol}: first answer from the", "secondary", requests, fault_s)
+        yield from _first_answer(protocol, "secondary", requests, fault_s)
         if return_s is not None:
-            yield from _first_answer(
-                f"{protocol}: first answer from the", "primary", requests, return_s
-            )
+            yield from _first_answer(protocol, "primary", requests, return_s)
     yield from _last_waiter(seen.waiters)
 
 
@@ -102,15 +103,17 @@ def _first_error(protocol: Protocol, requests: list[Request], fault_s: float) ->
 
 
 def _first_answer(
-    words: str, side: Side, requests: list[Request], after_s: float
+    protocol: Protocol, side: Side, requests: list[Request], after_s: float
 ) -> Iterator[Moment]:
     at_s = first_end_s(requests, side, after_s)
     if at_s is not None:
-        yield Moment(at_s, "client", f"{words} {side}", style=GREEN)
+        words = f"{protocol}: first answer from the {side}"
+        yield Moment(at_s, "client", words, style=GREEN)
 
 
 def _last_waiter(waiters: list[Waiter]) -> Iterator[Moment]:
-    ends = [waiter.ended_s for waiter in waiters if waiter.ended_s is not None]
-    if ends and len(ends) == len(waiters):
-        how = " or ".join(sorted({str(waiter.how) for waiter in waiters}))
-        yield Moment(max(ends), "client", f"all {len(ends)} waiting connections have ended: {how}")
+    ended = [waiter for waiter in waiters if waiter.how not in {None, STILL_OPEN}]
+    if ended and len(ended) == len(waiters):
+        how = " or ".join(sorted({str(waiter.how) for waiter in ended}))
+        last_s = max(waiter.ended_s or 0.0 for waiter in ended)
+        yield Moment(last_s, "client", f"all {len(ended)} waiting connections have ended: {how}")

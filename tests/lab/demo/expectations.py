@@ -5,13 +5,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from tests.lab.demo.clients import PROTOCOLS
 from tests.lab.demo.figures import Decision, Figures
 from tests.lab.demo.run import Record
 from tests.lab.demo.service import FALL, LISTENERS
 
 #: What a busy machine may add to the controller's arithmetic.
-SLACK_MS: Final = 50.0
+_TOLERANCE_MS: Final = 100.0
 #: How long after the failover a client may wait for its reset.
 _RESET_WITHIN_MS: Final = 1000.0
 #: Late words of a failed server: dropping them is the point.
@@ -35,32 +34,33 @@ def expectations_of(record: Record, figures: Figures, interval_ms: int) -> Itera
     yield _takeover(figures)
     yield _waiting(figures, must_be_reset=record.scenario.silent)
     yield _failback(figures)
+    yield _moves(figures)
     yield _way_back(figures)
     yield _drops(figures)
 
 
 def _before(figures: Figures) -> Expectation:
-    counts = {protocol: figures.traffic[protocol].before for protocol in PROTOCOLS}
+    traffic = figures.traffic.items()
     return Expectation(
-        "before the fault every request is answered",
-        all(sent > 0 and failed == 0 for sent, failed in counts.values()),
-        _list(f"{protocol} {sent - bad:,} of {sent:,}" for protocol, (sent, bad) in counts.items()),
+        "before the fault nothing fails",
+        all(t.ended_before > 0 and t.failed_before == 0 for _, t in traffic),
+        _list(f"{name} {t.failed_before:,} of {t.ended_before:,}" for name, t in traffic),
     )
 
 
 def _failover(figures: Figures, limit_ms: float) -> Expectation:
-    decisions = figures.failovers
+    decisions = figures.failovers.values()
     return Expectation(
-        f"both listeners fail over within {limit_ms:.0f} ms (+ {SLACK_MS:.0f} of tolerance)",
-        set(decisions) == set(LISTENERS)
-        and all(d.cause == "health" and d.error for d in decisions.values())
-        and all(d.after_ms <= limit_ms + SLACK_MS for d in decisions.values()),
-        _list(f"{_when(d)}, {d.error}" for d in decisions.values()),
+        f"failover at most {limit_ms:.0f} ms after the fault, tolerance {_TOLERANCE_MS:.0f} ms",
+        set(figures.failovers) == set(LISTENERS)
+        and all(d.cause == "health" and d.error for d in decisions)
+        and all(d.after_ms <= limit_ms + _TOLERANCE_MS for d in decisions),
+        _list(map(_when, decisions)),
     )
 
 
 def _takeover(figures: Figures) -> Expectation:
-    outages = {protocol: figures.traffic[protocol].outage_ms for protocol in PROTOCOLS}
+    outages = {name: traffic.outage_ms for name, traffic in figures.traffic.items()}
     return Expectation(
         "the secondary answers",
         None not in outages.values(),
@@ -71,32 +71,41 @@ def _takeover(figures: Figures) -> Expectation:
 def _waiting(figures: Figures, *, must_be_reset: bool) -> Expectation:
     waiting = figures.waiting
     limit_ms = max((d.after_ms for d in figures.failovers.values()), default=0) + _RESET_WITHIN_MS
+    # The kernel of a killed process closes its connections before anybody has to reset them.
     allowed = {"reset"} if must_be_reset else {"reset", "closed"}
     ended = sum(waiting.how.get(how, 0) for how in allowed)
     slowest_ms = waiting.slowest_ms
+    last = "" if slowest_ms is None else f", the last after {slowest_ms:.1f} ms"
     return Expectation(
-        "connections that only wait end, at most 1 s after the failover",
+        f"waiting connections are {'reset' if must_be_reset else 'ended'} within 1 s of it",
         ended == waiting.opened > 0 and slowest_ms is not None and slowest_ms <= limit_ms,
-        f"{ended} of {waiting.opened}"
-        + (f", the last after {slowest_ms:.1f} ms" if slowest_ms is not None else ""),
+        f"{ended} of {waiting.opened}{last}",
     )
 
 
 def _failback(figures: Figures) -> Expectation:
-    decisions = figures.failbacks
     return Expectation(
-        "both listeners fail back",
-        set(decisions) == set(LISTENERS),
-        _list(f"{_when(d)} of the primary's return" for d in decisions.values()),
+        "failback after the primary's return",
+        set(figures.failbacks) == set(LISTENERS),
+        _list(map(_when, figures.failbacks.values())),
+    )
+
+
+def _moves(figures: Figures) -> Expectation:
+    """Probes that time out on a busy machine are seen here."""
+    return Expectation(
+        "each listener moves twice, there and back",
+        figures.moves == dict.fromkeys(LISTENERS, 2),
+        _list(f"{listener} {count}" for listener, count in sorted(figures.moves.items())),
     )
 
 
 def _way_back(figures: Figures) -> Expectation:
-    traffic = figures.traffic
+    traffic = figures.traffic.items()
     return Expectation(
         "on the way back nothing fails and nothing is lost",
-        all(t.returned and t.back[0] > 0 and t.back[1] == 0 for t in traffic.values()),
-        _list(f"{p} {traffic[p].back[1]:,} of {traffic[p].back[0]:,}" for p in PROTOCOLS),
+        all(t.returned and t.failed_back == 0 for _, t in traffic),
+        _list(f"{name} {t.failed_back:,} of {t.sent_back:,}" for name, t in traffic),
     )
 
 
@@ -107,9 +116,9 @@ def _drops(figures: Figures) -> Expectation:
         if name.startswith("drop_") and name not in _WANTED_DROPS
     }
     return Expectation(
-        "the program drops nothing, but for late words of the failed primary",
+        "the program drops nothing but late words of the failed primary",
         not drops,
-        _list(f"{name} {packets:,}" for name, packets in drops.items()) or "indeed",
+        _list(f"{name} {packets:,}" for name, packets in drops.items()) or "nothing else",
     )
 
 
@@ -118,4 +127,4 @@ def _when(decision: Decision) -> str:
 
 
 def _list(words: Iterable[str]) -> str:
-    return ", ".join(words) or "none"
+    return ", ".join(words)

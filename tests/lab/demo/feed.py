@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import grpc
@@ -43,12 +42,12 @@ class ControllerEvent:
 
 
 class EventFeed:
-    """Follows the event stream in a thread of its own. A context manager."""
+    """Follows the event stream from now on, in a thread of its own. A context manager."""
 
     def __init__(self, client: Client) -> None:
         """Raises ``grpc.RpcError`` if the controller does not answer."""
-        self._stream = client.events.WatchEvents(event_service_pb2.WatchEventsRequest(after_seq=0))
-        self._stream.initial_metadata()
+        self._stream = client.events.WatchEvents(event_service_pb2.WatchEventsRequest())
+        self._stream.initial_metadata()  # from here on no event is missed
         self._events: list[ControllerEvent] = []
         self._thread = threading.Thread(target=self._follow, name="events", daemon=True)
         self._thread.start()
@@ -65,7 +64,9 @@ class EventFeed:
         return list(self._events)
 
     def _follow(self) -> None:
-        with contextlib.suppress(grpc.RpcError):  # the stream was ended, by us or with the controller
+        with contextlib.suppress(
+            grpc.RpcError
+        ):  # the stream was ended, by us or with the controller
             for event in self._stream:
                 self._events.append(_event_of(event))
 
@@ -86,9 +87,11 @@ def _event_of(event: event_pb2.Event) -> ControllerEvent:
     )
 
 
-def system_status(client: Client) -> system_service_pb2.SystemStatus:
-    """What runs where."""
-    return client.system.GetStatus(system_service_pb2.GetStatusRequest())
+def native_interfaces(client: Client) -> list[str]:
+    """Where the program is attached by the driver: the fast way."""
+    status = client.system.GetStatus(system_service_pb2.GetStatusRequest())
+    native = system_service_pb2.InterfaceStatus.NATIVE
+    return [each.interface for each in status.interfaces if each.mode == native]
 
 
 def exit_counters(client: Client) -> dict[str, int]:
@@ -103,4 +106,3 @@ def moved(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]
         for name in after
         if after[name] != before.get(name, 0)
     }
-

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a scenario came to, in figures. Pure functions of its record."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from tests.lab import analysis
-from tests.lab.demo.clients import PROTOCOLS, Protocol
+from tests.lab.demo.clients import PROTOCOLS, STILL_OPEN, Protocol
 from tests.lab.demo.feed import ControllerEvent
 from tests.lab.demo.run import Record
 from tests.lab.records import Request, Waiter
@@ -41,8 +42,8 @@ class Traffic:
         errors: how many failed how.
         late: answered, but only after ``LATE_MS``.
         outage_ms: from the fault to the secondary's first answer; None if there was none.
-        before: sent before the fault, and of these failed before it.
-        back: sent since the primary's return, and of these failed.
+        ended_before, failed_before: before the fault.
+        sent_back, failed_back: of those sent since the primary's return.
         returned: whether the primary answered again.
     """
 
@@ -51,8 +52,10 @@ class Traffic:
     errors: dict[str, int]
     late: int
     outage_ms: float | None
-    before: tuple[int, int]
-    back: tuple[int, int]
+    ended_before: int
+    failed_before: int
+    sent_back: int
+    failed_back: int
     returned: bool
 
 
@@ -72,10 +75,17 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Of one scenario."""
+    """Of one scenario.
+
+    Attributes:
+        failovers, failbacks: by listener, the first of each.
+        moves: how often each listener's traffic went from one side to the other.
+        counters: packets by the exit of the program that they took.
+    """
 
     failovers: dict[str, Decision]
     failbacks: dict[str, Decision]
+    moves: dict[str, int]
     traffic: dict[Protocol, Traffic]
     waiting: Waiting
     counters: dict[str, int]
@@ -83,9 +93,11 @@ class Figures:
 
 def figures_of(record: Record) -> Figures:
     """Count and measure."""
+    failovers, failbacks = record.events_of("failover"), record.events_of("failback")
     return Figures(
-        failovers=_decisions(record.events_of("failover"), record.fault.at_s),
-        failbacks=_decisions(record.events_of("failback"), record.mended.at_s),
+        failovers=_decisions(failovers, record.fault.at_s),
+        failbacks=_decisions(failbacks, record.mended.at_s),
+        moves=dict(Counter(event.listener for event in [*failovers, *failbacks])),
         traffic={
             protocol: _traffic(record.seen.requests[protocol], record) for protocol in PROTOCOLS
         },
@@ -97,7 +109,7 @@ def figures_of(record: Record) -> Figures:
 def _decisions(events: Sequence[ControllerEvent], since_s: float) -> dict[str, Decision]:
     """The first one of each listener."""
     decisions: dict[str, Decision] = {}
-    for event in events:
+    for event in sorted(events, key=lambda event: event.listener):
         decision = Decision(
             listener=event.listener,
             after_ms=(event.at_s - since_s) * 1000,
@@ -122,20 +134,19 @@ def _traffic(requests: list[Request], record: Record) -> Traffic:
         errors=dict(analysis.count_errors(requests)),
         late=sum(r.side is not None and (r.end_s - r.start_s) * 1000 > LATE_MS for r in requests),
         outage_ms=None if outage_s is None else outage_s * 1000,
-        before=(len(before), len(analysis.failed(before))),
-        back=(len(back), len(analysis.failed(back))),
+        ended_before=len(before),
+        failed_before=len(analysis.failed(before)),
+        sent_back=len(back),
+        failed_back=len(analysis.failed(back)),
         returned=bool(analysis.answered_by(back, "primary")),
     )
 
 
 def _waiting(waiters: list[Waiter], fault_s: float) -> Waiting:
-    ends = [waiter.ended_s for waiter in waiters if waiter.ended_s is not None]
-    how: dict[str, int] = {}
-    for waiter in waiters:
-        if waiter.how is not None:
-            how[waiter.how] = how.get(waiter.how, 0) + 1
+    ended = [waiter for waiter in waiters if waiter.how not in {None, STILL_OPEN}]
+    ends = [waiter.ended_s for waiter in ended if waiter.ended_s is not None]
     return Waiting(
         opened=sum(waiter.opened_s is not None for waiter in waiters),
-        how=how,
+        how=dict(Counter(waiter.how for waiter in waiters if waiter.how is not None)),
         slowest_ms=(max(ends) - fault_s) * 1000 if ends else None,
     )

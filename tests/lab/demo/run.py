@@ -121,9 +121,11 @@ def perform(scenario: Scenario, stage: Stage) -> Record:
     stage.screen.line()
     known_events, counters = len(stage.feed.events()), exit_counters(stage.client)
     with Clients(stage.lab.traffic, pace.waiting) as clients:
+        begun_s = time.monotonic()
         time.sleep(pace.before_s)
         fault = scenario.fail(stage.lab)
         watch = _Watch(stage, clients, known_events, fault.at_s)
+        watch.timeline.add(Moment(begun_s, "client", "traffic runs, the primary answers"))
         watch.timeline.add(Moment(fault.at_s, "lab", scenario.failed, style=BOLD))
         watch.until(watch.failed_over, pace.patience_s)
         watch.go_on(pace.on_secondary_s)
@@ -148,11 +150,11 @@ def perform(scenario: Scenario, stage: Stage) -> Record:
 def _moment_of(event: ControllerEvent) -> Moment:
     about = f" of {event.listener}" if event.listener else ""
     towards = f" to the {event.to_side}" if event.to_side else ""
-    words = f"{event.kind.replace('_', ' ')}{about}{towards}"
+    told = f": {event.message}" if event.message else ""
+    words = f"{event.kind.replace('_', ' ')}{about}{towards}{told}"
     details = [
         f"{event.check}: {event.error}" if event.error else event.check,
         "" if event.decided_after_ms is None else f"decided after {event.decided_after_ms:.1f} ms",
-        event.message,
     ]
     detail = ", ".join(filter(None, details))
     return Moment(event.at_s, "xdpair", words, detail, _STYLES.get(event.kind, ""))

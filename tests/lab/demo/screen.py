@@ -32,6 +32,10 @@ class Screen:
         for line in textwrap.wrap(words, WIDTH - len(_INDENT)):
             self.line(_INDENT + line, style)
 
+    def bullet(self, words: str) -> None:
+        """Print a paragraph of a list."""
+        self._marked("·", words)
+
     def heading(self, words: str) -> None:
         """Begin a part."""
         self.line()
@@ -63,11 +67,7 @@ class Screen:
     def verdict(self, holds: bool, words: str, found: str) -> None:
         """Show whether an expectation was met, and by what."""
         mark = self._paint("✓", GREEN) if holds else self._paint("✗", RED)
-        indent = " " * (len(_INDENT) + 2)
-        first, *more = textwrap.wrap(f"{words}: {found}", WIDTH - len(indent))
-        self.line(f"{_INDENT}{mark} {first}")
-        for line in more:
-            self.line(indent + line)
+        self._marked(mark, f"{words}: {found}")
 
     def table(self, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Print columns: the first aligned to the left, all others to the right.
@@ -83,7 +83,15 @@ class Screen:
                 for n, (cell, width) in enumerate(zip(line[:count], widths, strict=True))
             )
             text = _INDENT + "  ".join([first, *others, *line[count:]])
+            if len(text) > WIDTH:
+                text = text[: WIDTH - 1].rstrip() + "…"
             self.line(text.rstrip(), "" if number else BOLD)
+
+    def _marked(self, mark: str, words: str) -> None:
+        first, *more = textwrap.wrap(words, WIDTH - len(_INDENT) - 2)
+        self.line(f"{_INDENT}{mark} {first}")
+        for line in more:
+            self.line(f"{_INDENT}  {line}")
 
     def _paint(self, text: str, style: str) -> str:
         return f"\x1b[{style}m{text}\x1b[0m" if style and text and self._colour else text

@@ -33,11 +33,12 @@ def start_controller(lab: Lab, screen: Screen) -> Daemon:
         daemon.start()
     except LabError:
         show_log(daemon, screen)
+        screen.line()
         screen.text("What to do:", YELLOW)
-        screen.text("· Run `make setup`: it installs bcc (python3-bpfcc) and linux-libc-dev.")
-        screen.text(f"· The kernel has to be 5.15 or newer; this one is {platform.release()}.")
-        screen.text(
-            "· If the log speaks of the verifier or of compiling, please report it: with the log, "
+        screen.bullet("Run `make setup`: it installs bcc (python3-bpfcc) and linux-libc-dev.")
+        screen.bullet(f"The kernel has to be 5.15 or newer; this one is {platform.release()}.")
+        screen.bullet(
+            "If the log speaks of the verifier or of compiling, please report it: with the log, "
             "the kernel's version, and what `dpkg -l python3-bpfcc libclang*` prints."
         )
         raise LabError("the controller did not start") from None
@@ -65,27 +66,23 @@ def define(daemon: Daemon, lab: Lab, screen: Screen, interval_ms: int) -> None:
     for command in commands(lab, interval_ms):
         screen.command(["xdpair", *command])
         daemon.cli(*command)
+    time.sleep((FALL + 1) * interval_ms / 1000)  # until the checks have come to a verdict
     screen.command(["xdpair", "status"])
     screen.block(daemon.cli("status").stdout)
 
 
 def commands(lab: Lab, interval_ms: int) -> list[list[str]]:
     """What a user types, without ``xdpair``."""
-    servers = {side: f"web-{side}" for side in SIDES}
-    pair = [f"--{side}={servers[side]}:{SERVICE_PORT}" for side in SIDES]
-    probes = [f"--interval={interval_ms}ms", "--start"]
+    servers = dict(zip(SIDES, ("web-1", "web-2"), strict=True))
+    pair = [word for side in SIDES for word in (f"--{side}", f"{servers[side]}:{SERVICE_PORT}")]
+    probes = ["--interval", f"{interval_ms}ms", "--start"]
     # Only the primary is probed, and it answers with its name.
-    udp_check = ["--check=udp", "--send=ping", "--expect=primary ping"]
-    port = str(SERVICE_PORT)
+    udp_check = ["--check", "udp", "--send", "ping", "--expect", "primary ping"]
+    port, group = str(SERVICE_PORT), ["--group", _GROUP]
     return [
-        ["lb", "create", VIP, f"--id={_LB}"],
+        ["lb", "create", VIP, "--id", _LB],
         *(["server", "create", servers[side], lab.hosts[side].address] for side in SIDES),
-        ["group", "create", f"--id={_GROUP}", f"--lb={_LB}", *pair],
-        ["listener", "create", _LB, "tcp", port, f"--group={_GROUP}", "--check=http", *probes],
-        ["listener", "create", _LB, "udp", port, f"--group={_GROUP}", *udp_check, *probes],
+        ["group", "create", "--id", _GROUP, "--lb", _LB, *pair],
+        ["listener", "create", _LB, "tcp", port, *group, "--check", "http", *probes],
+        ["listener", "create", _LB, "udp", port, *group, *udp_check, *probes],
     ]
-
-
-def await_verdicts(interval_ms: int) -> None:
-    """Give the checks time for their first verdict."""
-    time.sleep((FALL + 1) * interval_ms / 1000)

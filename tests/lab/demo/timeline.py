@@ -13,7 +13,7 @@ class Moment:
     Attributes:
         at_s: CLOCK_MONOTONIC.
         source: who tells: ``lab``, ``xdpair`` or ``client``.
-        words: what; within a scenario and source they name the moment.
+        words: what.
         detail: more about it.
         style: how a terminal shows it.
     """
@@ -31,14 +31,13 @@ class Timeline:
     def __init__(self, screen: Screen, zero_s: float) -> None:
         self._screen = screen
         self._zero_s = zero_s
-        self._known: dict[tuple[str, str], Moment] = {}
+        self._known: set[Moment] = set()
         self._hidden: list[Moment] = []
 
     def add(self, moment: Moment) -> None:
         """Take it up, unless it is known."""
-        key = (moment.source, moment.words)
-        if key not in self._known:
-            self._known[key] = moment
+        if moment not in self._known:
+            self._known.add(moment)
             self._hidden.append(moment)
 
     def show(self, before_s: float) -> None:
@@ -56,7 +55,7 @@ class Timeline:
 
     def moments(self) -> list[Moment]:
         """All, in the order in which they happened."""
-        return sorted(self._known.values(), key=lambda moment: moment.at_s)
+        return sorted(self._known, key=lambda moment: moment.at_s)
 
     def after_fault_ms(self, at_s: float) -> float:
         """A time relative to the fault."""
