@@ -107,7 +107,7 @@ static __always_inline __u64 rewrite_quoted(struct iphdr *inner, struct ports *p
 	if (inner->protocol == IPPROTO_UDP) {
 		struct udphdr *udp = (void *)ports;
 
-		if ((void *)(udp + 1) <= end && quoted >= sizeof(*udp) && udp->check) {
+		if ((void *)(udp + 1) <= end && udp->check) {
 			__u16 old = udp->check;
 
 			udp->check = csum_apply_udp(old, addr_delta + port_delta);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""BPF_PROG_TEST_RUN for XDP programs: hand one frame to a program in the kernel and see what comes out."""
+"""BPF_PROG_TEST_RUN for XDP: hand a frame to a program in the kernel, see what comes out."""
 
 from __future__ import annotations
 
@@ -82,16 +82,17 @@ def prog_run(
 ) -> Run:
     """Run an XDP program on ``frame`` in the calling thread's network namespace.
 
-    The frame is not restored between repetitions: a program that rewrites sees its own output from the second one on.
+    The frame is not restored between repetitions: a program that rewrites sees its own output
+    from the second one on.
 
     Args:
         fd: file descriptor of the program.
         frame: Ethernet frame without FCS, at least 14 octets.
         repeat: repetitions, 1 .. 2**32 - 1.
-        ingress_ifindex: the interface the program sees the frame arrive on; it must be up, in this namespace, with its
-            receive queue in XDP's hands (a veth with a program or GRO). None: the loopback interface.
-        flags: ``BPF_F_TEST_XDP_LIVE_FRAMES`` really sends, redirects or passes each frame; otherwise verdicts are
-            returned only.
+        ingress_ifindex: the interface the frame seems to arrive on; in this namespace, up, and its
+            receive queue in XDP's hands (a veth with a program or GRO). None: loopback.
+        flags: with ``BPF_F_TEST_XDP_LIVE_FRAMES`` each frame is really sent, redirected or passed;
+            without, the verdict is all that comes of it.
         batch_size: frames per batch, live frames only; 0: the kernel's default of 64.
 
     Raises:
@@ -117,7 +118,6 @@ def prog_run(
         attr.ctx_size_in = ctypes.sizeof(context)
     number = _NR_BPF[platform.machine()]
     if _libc.syscall(number, BPF_PROG_TEST_RUN, ctypes.byref(attr), ctypes.sizeof(attr)) < 0:
-        # A signal raises here what its Python handler raises (KeyboardInterrupt), else InterruptedError.
         errno = ctypes.get_errno()
         raise OSError(errno, f"BPF_PROG_TEST_RUN: {os.strerror(errno)}")
     return Run(

@@ -52,6 +52,7 @@ class Application:
 
     Args:
         on_event: numbers, remembers and stores an event.
+        settled: waits until what the supervisor decided is on disk.
         describe_system: what only the composition root knows.
     """
 
@@ -64,6 +65,7 @@ class Application:
         supervisor: Supervisor,
         events: EventLog,
         on_event: Callable[[Event], None],
+        settled: Callable[[], Awaitable[None]],
         describe_system: Callable[[], SystemStatus],
         limits: Limits,
         announce_vips: bool,
@@ -75,6 +77,7 @@ class Application:
         self._network = network
         self._supervisor = supervisor
         self._on_event = on_event
+        self._settled = settled
         self.system = describe_system
         self._limits = limits
         self._announce_vips = announce_vips
@@ -97,12 +100,16 @@ class Application:
         self.desired, self._rows = desired, rows
         self._watch()
         await self._network.settle(SETTLE_S)
-        self._apply(self._compile(desired, rows))
+        self._apply()
         await self._follow_vips()
 
     def refresh(self) -> None:
         """The network or a drain changed: bring the tables up to date."""
-        self._datapath.apply(self._compile(self.desired, self._rows))
+        tables = self._compile(self.desired, self._rows)
+        self._datapath.apply(tables)
+        self._supervisor.reachable = {
+            server.address for server in tables.servers.values() if server.hop is not None
+        }
 
     # -- changes -----------------------------------------------------------------------------------
 
@@ -165,23 +172,23 @@ class Application:
         async with self._changing:
             old, new = self.desired, change(self.desired)
             rows = indexes.allocate(self._rows, new, self._limits)
-            tables = self._compile(new, rows)
+            self._compile(new, rows)  # raises if the maps can not hold it
             # Rows first: one that is stored and not used is harmless, one in use and not stored
             # could be given twice.
             await asyncio.to_thread(self._store.save_indexes, rows)
             await asyncio.to_thread(self._store.save, old, new)
             self.desired, self._rows = new, rows
             self._watch()
-            gone = self._apply(tables)
+            gone = self._apply()
             if gone:
                 await asyncio.to_thread(self._store.delete_slots, gone)
             await self._follow_vips()
 
     # -- the one step ------------------------------------------------------------------------------
 
-    def _apply(self, tables: Tables) -> list[str]:
+    def _apply(self) -> list[str]:
         self._supervisor.prepare(self.desired, self._rows)
-        self._datapath.apply(tables)
+        self.refresh()
         return self._supervisor.follow(self.desired)
 
     def _compile(self, desired: Desired, rows: dict[str, int]) -> Tables:
@@ -230,19 +237,27 @@ class Application:
         self, group_id: str, listener: ListenerKey | None, to: Side | None
     ) -> list[SlotStatus]:
         self.desired.group(group_id)
-        return self._supervisor.switchover(group_id, listener, to)
+        slots = self._supervisor.switchover(group_id, listener, to)
+        await self._settled()
+        return slots
 
     async def failback(self, group_id: str, listener: ListenerKey | None) -> list[SlotStatus]:
         self.desired.group(group_id)
-        return self._supervisor.failback(group_id, listener)
+        slots = self._supervisor.failback(group_id, listener)
+        await self._settled()
+        return slots
 
     async def hold(self, group_id: str, listener: ListenerKey | None) -> list[SlotStatus]:
         self.desired.group(group_id)
-        return self._supervisor.hold(group_id, listener)
+        slots = self._supervisor.hold(group_id, listener)
+        await self._settled()
+        return slots
 
     async def release(self, group_id: str, listener: ListenerKey | None) -> list[SlotStatus]:
         self.desired.group(group_id)
-        return self._supervisor.release(group_id, listener)
+        slots = self._supervisor.release(group_id, listener)
+        await self._settled()
+        return slots
 
     # -- answers -----------------------------------------------------------------------------------
 

@@ -37,6 +37,7 @@ from xdpair.resets import ClientResetter
 from xdpair.rpc.server import ApiServer
 from xdpair.store.sqlite import SqliteStore
 from xdpair.supervisor import Hooks, Supervisor
+from xdpair.units import last_moves_s
 
 _log = logging.getLogger("xdpair")
 
@@ -62,7 +63,8 @@ class Controller:
         self._stop = asyncio.Event()
         self._failed = False
         self._attaching: set[asyncio.Task[None]] = set()
-        self._events = EventLog(store.load_events(REMEMBERED))
+        past = store.load_events(REMEMBERED)
+        self._events = EventLog(past)
         self._recorder = Recorder(store)
         self._resetter = ClientResetter(datapath, config.failover.reset_rate_per_s, self._on_walked)
         hooks = Hooks(
@@ -73,7 +75,7 @@ class Controller:
         )
         prober = ProbeScheduler(asyncio.get_running_loop(), rng=random.Random())
         remembered = {record.unit: record.state for record in store.load_slots()}
-        self._supervisor = Supervisor(datapath, prober, hooks, remembered)
+        self._supervisor = Supervisor(datapath, prober, hooks, remembered, last_moves_s(past))
         self._app = Application(
             store=store,
             datapath=datapath,
@@ -81,6 +83,7 @@ class Controller:
             supervisor=self._supervisor,
             events=self._events,
             on_event=self._on_event,
+            settled=self._recorder.settled,
             describe_system=self._system,
             limits=Limits(config.max_listeners, config.max_servers),
             announce_vips=config.vip.announce,
@@ -118,10 +121,11 @@ class Controller:
 
     async def _start(self) -> None:
         await self._app.start()
-        for interface in self._config.interfaces:
-            await self._attach(interface)
         self._network.on_change = self._refresh
         self._network.on_link = self._on_link
+        self._refresh()  # what changed while nobody listened
+        for interface in self._config.interfaces:
+            await self._attach(interface)
         await self._api.start()
         forget_others(self._config.pin_path, self._config.state_dir, self._datapath.program)
         adopted = (

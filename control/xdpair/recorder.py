@@ -9,6 +9,7 @@ the next start.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 
 from xdpair.core.errors import StoreError
@@ -29,6 +30,7 @@ class Recorder:
         self._slots: dict[str, SlotState] = {}
         self._events: list[Event] = []
         self._work = asyncio.Event()
+        self._flushing = asyncio.Lock()
 
     def slot(self, unit: str, state: SlotState) -> None:
         """Only the newest state of a unit is written."""
@@ -51,12 +53,23 @@ class Recorder:
                 await asyncio.sleep(RETRY_S)
                 self._work.set()
 
+    async def settled(self) -> None:
+        """Wait until everything collected so far is stored. If the disk refuses, ``run`` says so
+        and tries again: what was decided stays decided.
+        """
+        with contextlib.suppress(StoreError):
+            await self.flush()
+
     async def flush(self) -> None:
         """Store everything collected so far.
 
         Raises:
             StoreError: nothing is lost, it stays collected.
         """
+        async with self._flushing:
+            await self._flush()
+
+    async def _flush(self) -> None:
         slots, self._slots = self._slots, {}
         events, self._events = self._events, []
         try:

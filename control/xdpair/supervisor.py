@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Address
 
 from xdpair import units
 from xdpair.core import failover
@@ -48,20 +49,32 @@ class Hooks:
 class Supervisor:
     """All failover units. For the event loop's thread only.
 
+    Attributes:
+        drained: listeners whose drain timeout is over.
+        reachable: the servers that the data plane knows a next hop of.
+
     Args:
         remembered: unit -> state, from the store.
+        last_moves_s: unit -> when its serving side last changed, CLOCK_REALTIME.
     """
 
     def __init__(
-        self, datapath: Datapath, prober: Prober, hooks: Hooks, remembered: Mapping[str, SlotState]
+        self,
+        datapath: Datapath,
+        prober: Prober,
+        hooks: Hooks,
+        remembered: Mapping[str, SlotState],
+        last_moves_s: Mapping[str, float] | None = None,
     ) -> None:
         self._datapath = datapath
         self._prober = prober
         self._hooks = hooks
         self._remembered = dict(remembered)
+        self._last_moves_s = dict(last_moves_s or {})
         self._units: dict[str, Unit] = {}
         self._drains: dict[ListenerKey, asyncio.TimerHandle] = {}
         self.drained: set[ListenerKey] = set()
+        self.reachable: Set[IPv4Address] = frozenset()
 
     # -- following what users ask for --------------------------------------------------------------
 
@@ -74,10 +87,14 @@ class Supervisor:
             wanted.setdefault(unit_of(listener, desired.group(listener.group_id)), []).append(
                 listener
             )
+        leaving: dict[str, list[Unit]] = {}
+        for unit in self._units.values():
+            if unit.name not in wanted:
+                leaving.setdefault(unit.group_id, []).append(unit)
         for name, listeners in wanted.items():
             group = desired.group(listeners[0].group_id)
             unit = self._units.get(name) or self._make_unit(
-                name, rows[slot_name(name)], group.lb_id
+                name, rows[slot_name(name)], group.lb_id, leaving.get(group.group_id, [])
             )
             unit.group_id, unit.policy = group.group_id, SlotPolicy.of(group)
             unit.listeners = tuple(listeners)
@@ -111,9 +128,18 @@ class Supervisor:
         for timer in self._drains.values():
             timer.cancel()
 
-    def _make_unit(self, name: str, row: int, lb_id: str) -> Unit:
-        state = units.adopt(self._remembered.pop(name, None), self._datapath.read_slot(row))
+    def _make_unit(self, name: str, row: int, lb_id: str, former: Sequence[Unit]) -> Unit:
+        """Args: former: units of the same group that go, since its scope changed."""
+        if former:
+            state = units.inherit([unit.state for unit in former])
+            self._hooks.state(name, state)
+            self._hooks.flows_ended()
+        else:
+            state = units.adopt(self._remembered.pop(name, None), self._datapath.read_slot(row))
         unit = Unit(name, row, lb_id, "", SlotPolicy(), state)
+        unit.last_change_time_s = max(
+            (each.last_change_time_s for each in former), default=self._last_moves_s.pop(name, 0.0)
+        )
         self._datapath.write_slot(row, state.slot)
         self._units[name] = unit
         return unit
@@ -125,6 +151,7 @@ class Supervisor:
             unit.wake.cancel()
         for listener in unit.listeners:
             self._end_drain(listener.key)
+        self._datapath.write_slot(unit.row, units.vacated(unit.state.slot))
 
     def _follow_checks(self, unit: Unit, targets: dict[CheckKey, ProbeTarget]) -> None:
         for key in [key for key in unit.checks if key not in targets]:
@@ -160,6 +187,8 @@ class Supervisor:
         if result.local_fault:
             self._on_local_fault(unit, key, check, result.error)
             return
+        if result.passed and check.target.address not in self.reachable:
+            return  # this host has found it (again), the data plane would still lose its packets
         check.local_fault = ""
         if check.last is None or check.last.passed != result.passed:
             check.series_start_ns = result.started_ns

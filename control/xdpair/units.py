@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from xdpair.core import failover
 from xdpair.core.desired import Desired
+from xdpair.core.events import Event
 from xdpair.core.failover import SlotPolicy, SlotState
 from xdpair.core.health import Health
 from xdpair.core.model import CheckKind, Listener, ListenerKey, ListenerState, Side
@@ -72,6 +73,60 @@ def adopt(remembered: SlotState | None, live: failover.Slot | None) -> SlotState
     failed = live.silenced[Side.PRIMARY]
     cause = failover.Cause.HEALTH if failed else state.cause
     return SlotState(live, cause, state.pinned, primary_up=not failed, up_since_ns=now_ns())
+
+
+def inherit(states: Sequence[SlotState]) -> SlotState:
+    """The state of a unit that takes over the listeners of others: what an operator said and what
+    has failed stays so, and flows end only where their side is left by it.
+    """
+    leader = max(
+        states,
+        key=lambda state: (
+            state.pinned is not None,
+            not state.primary_up,
+            state.serving is not Side.PRIMARY,
+        ),
+    )
+    if len(states) == 1:
+        return leader
+    slots, base = [state.slot for state in states], leader.slot.epoch
+    epoch = base + 1 + max(_ahead(slot.epoch, base) for slot in slots)
+    fence = []
+    for side in Side:
+        first_alive = base + min(_ahead(slot.fence[side], base) for slot in slots)
+        left = side is not leader.serving and any(slot.side is side for slot in slots)
+        if left and leader.cause is not failover.Cause.WEIGHT:
+            first_alive = epoch
+        fence.append(max(first_alive, epoch - failover.MAX_FENCE_LAG) % failover.EPOCH_MODULUS)
+    epoch %= failover.EPOCH_MODULUS
+    return replace(leader, slot=replace(leader.slot, epoch=epoch, fence=(fence[0], fence[1])))
+
+
+def vacated(slot: failover.Slot) -> failover.Slot:
+    """What a unit that goes leaves in its row: whoever gets the row next begins with the primary,
+    and without flows.
+    """
+    epoch = (slot.epoch + 1) % failover.EPOCH_MODULUS
+    return failover.Slot(epoch=epoch, fence=(epoch, epoch))
+
+
+def _ahead(epoch: int, base: int) -> int:
+    """How far, as serial numbers (RFC 1982); negative: behind."""
+    half = failover.EPOCH_MODULUS // 2
+    return (epoch - base + half) % failover.EPOCH_MODULUS - half
+
+
+def last_moves_s(events: Iterable[Event]) -> dict[str, float]:
+    """By unit, when its serving side last changed (CLOCK_REALTIME), as far as events tell.
+
+    Args:
+        events: oldest first.
+    """
+    return {
+        event.listener or event.group_id: event.time_s
+        for event in events
+        if event.from_side is not event.to_side
+    }
 
 
 def status_of(unit: Unit) -> SlotStatus:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import failover, packet, pps
+from tests.bench import control, failover, packet, pps
 from tests.bench.figures import Figure, table, this_host, write_json
 
 
@@ -25,7 +25,16 @@ def _failover(quick: bool) -> Iterator[Figure]:
     return failover.run(quickly if quick else failover.Effort())
 
 
-_PARTS: dict[str, Callable[[bool], Iterator[Figure]]] = {"packet": _packet, "pps": _pps, "failover": _failover}
+def _control(quick: bool) -> Iterator[Figure]:
+    return control.run(control.Effort(starts=1, groups=100) if quick else control.Effort())
+
+
+_PARTS: dict[str, Callable[[bool], Iterator[Figure]]] = {
+    "packet": _packet,
+    "pps": _pps,
+    "failover": _failover,
+    "control": _control,
+}
 
 
 def main() -> int:

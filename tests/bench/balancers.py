@@ -68,51 +68,73 @@ class Xdpair:
         daemon = Daemon(lab)
         daemon.start()
         with Client(str(daemon.socket)) as client:
-            client.load_balancers.CreateLoadBalancer(
-                CreateLoadBalancerRequest(
-                    load_balancer_id="lb-bench", load_balancer=LoadBalancer(address=VIP)
-                )
-            )
-            for protocol, port in ((Listener.TCP, SERVICE_PORT), (Listener.UDP, ECHO_PORT)):
-                _add_listener(client, lab, setting, protocol, port)
+            add_load_balancer(client, "lb-bench", VIP)
+            add_pair(client, lab, Pair("lb-bench", Listener.TCP, SERVICE_PORT), setting)
+            add_pair(client, lab, Pair("lb-bench", Listener.UDP, ECHO_PORT), setting)
 
 
-def _add_listener(
-    client: Client, lab: Lab, setting: Setting, protocol: Listener.Protocol, port: int
-) -> None:
-    group_id = f"rsp-bench-{port}"
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A listener with a group of its own: the lab's two servers.
+
+    Attributes:
+        check_port: where its servers are checked, if not at ``port``.
+    """
+
+    lb_id: str
+    protocol: Listener.Protocol
+    port: int
+    check_port: int = 0
+
+
+def add_load_balancer(client: Client, lb_id: str, address: str) -> None:
+    client.load_balancers.CreateLoadBalancer(
+        CreateLoadBalancerRequest(
+            load_balancer_id=lb_id, load_balancer=LoadBalancer(address=address)
+        )
+    )
+
+
+def add_pair(client: Client, lab: Lab, pair: Pair, setting: Setting) -> None:
+    """Create the group and the listener, and start it."""
+    add_group(client, lab, pair)
+    add_listener(client, pair, setting)
+
+
+def add_group(client: Client, lab: Lab, pair: Pair) -> None:
+    servers = [
+        GroupServer(server_id=host.role, address=host.address, port=pair.port, role=role)
+        for host, role in (
+            (lab.primary, GroupServer.PRIMARY),
+            (lab.secondary, GroupServer.SECONDARY),
+        )
+    ]
     client.groups.CreateServerGroup(
         CreateServerGroupRequest(
-            server_group_id=group_id,
-            server_group=ServerGroup(
-                load_balancer="loadBalancers/lb-bench",
-                servers=[
-                    GroupServer(
-                        server_id=host.role, address=host.address, port=port, role=role
-                    )
-                    for host, role in (
-                        (lab.primary, GroupServer.PRIMARY),
-                        (lab.secondary, GroupServer.SECONDARY),
-                    )
-                ],
-            ),
+            server_group_id=_group_id(pair),
+            server_group=ServerGroup(load_balancer=f"loadBalancers/{pair.lb_id}", servers=servers),
         )
     )
-    listener = client.load_balancers.CreateListener(
-        CreateListenerRequest(
-            parent="loadBalancers/lb-bench",
-            listener=Listener(
-                protocol=protocol,
-                port=port,
-                server_group=f"serverGroups/{group_id}",
-                health_check=_health_check(setting, protocol),
-            ),
-        )
+
+
+def add_listener(client: Client, pair: Pair, setting: Setting) -> None:
+    listener = Listener(
+        protocol=pair.protocol,
+        port=pair.port,
+        server_group=f"serverGroups/{_group_id(pair)}",
+        health_check=_health_check(pair, setting),
     )
-    client.load_balancers.StartListener(StartListenerRequest(name=listener.name))
+    created = client.load_balancers.CreateListener(
+        CreateListenerRequest(parent=f"loadBalancers/{pair.lb_id}", listener=listener)
+    )
+    client.load_balancers.StartListener(StartListenerRequest(name=created.name))
 
 
-def _health_check(setting: Setting, protocol: Listener.Protocol) -> HealthCheck:
+def _group_id(pair: Pair) -> str:
+    return f"rsp-{pair.lb_id.removeprefix('lb-')}-{pair.port}"
+
+
+def _health_check(pair: Pair, setting: Setting) -> HealthCheck:
     period = Duration()
     period.FromMilliseconds(setting.interval_ms)
     check = HealthCheck(
@@ -121,8 +143,9 @@ def _health_check(setting: Setting, protocol: Listener.Protocol) -> HealthCheck:
         timeout=period,
         healthy_threshold=RISE,
         unhealthy_threshold=FALL,
+        port=pair.check_port,
     )
-    if protocol == Listener.UDP:
+    if pair.protocol == Listener.UDP:
         check.type = HealthCheck.UDP
         check.udp_request = _PROBE
         check.udp_expected = b"primary " + _PROBE
@@ -145,9 +168,7 @@ class Haproxy:
         config.write_text(self._config(lab, setting))
         log = (lab.directory / "haproxy.log").open("ab")
         with log:
-            lab.balancer.popen(
-                ["haproxy", "-db", "-f", config], stdout=log, stderr=log
-            )
+            lab.balancer.popen(["haproxy", "-db", "-f", config], stdout=log, stderr=log)
         _await_listening(lab)
 
     def _config(self, lab: Lab, setting: Setting) -> str:
@@ -177,7 +198,9 @@ class TunedHaproxy(Haproxy):
     """HAProxy as an expert sets it up: real connections count as checks, failed ones move on."""
 
     name = "haproxy-tuned"
-    server_options = " observe layer4 error-limit 1 on-error mark-down on-marked-down shutdown-sessions"
+    server_options = (
+        " observe layer4 error-limit 1 on-error mark-down on-marked-down shutdown-sessions"
+    )
     lines = "    option redispatch 1\n    retries 3\n"
 
 

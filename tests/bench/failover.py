@@ -27,6 +27,13 @@ _STREAK = 20
 _SETTLE_S = 0.3
 _SIDE_TIMEOUT_S = 40.0
 _REQUEST_TIMEOUT_MS = 1000.0
+#: How figures begin, by balancer and protocol.
+_PREFIXES = {
+    "xdpair.tcp": "failover",
+    "xdpair.udp": "failover.udp",
+    "haproxy.tcp": "failover.haproxy",
+    "haproxy-tuned.tcp": "failover.haproxy-tuned",
+}
 _P99_MS = {"kill": 60.0, "cut": 120.0}
 
 
@@ -95,14 +102,10 @@ def _failovers(
     yield from outcomes.items()
 
 
-def _one_failover(
-    lab: Lab, setting: Setting, fault: str, outcomes: Mapping[str, Outcome]
-) -> None:
+def _one_failover(lab: Lab, setting: Setting, fault: str, outcomes: Mapping[str, Outcome]) -> None:
     do, undo = _fault(lab, fault)
     with ExitStack() as stack:
-        clients = {
-            protocol: stack.enter_context(_client(lab, protocol)) for protocol in outcomes
-        }
+        clients = {protocol: stack.enter_context(_client(lab, protocol)) for protocol in outcomes}
         _await_side(clients, "primary")
         # Anywhere in the balancer's rhythm of checks, not at a moment that our own polling picks.
         time.sleep(random.uniform(0, setting.interval_ms / 1000))
@@ -130,9 +133,7 @@ def _client(lab: Lab, protocol: str) -> LoadClient:
     return lab.traffic.udp(DATAGRAMS_HZ, port=ECHO_PORT, timeout_ms=_REQUEST_TIMEOUT_MS)
 
 
-def _await_side(
-    clients: Mapping[str, LoadClient], side: Side, since_s: float = 0.0
-) -> None:
+def _await_side(clients: Mapping[str, LoadClient], side: Side, since_s: float = 0.0) -> None:
     """Wait until every client gets its answers from one side only."""
 
     def served(requests: list[Request]) -> bool:
@@ -147,43 +148,25 @@ def _figures(
     suffix: str, fault: str, setting: Setting, outcomes: Mapping[str, Outcome]
 ) -> Iterator[Figure]:
     haproxy = outcomes["haproxy.tcp"]
-    fast = setting is SETTINGS[0]
-    prefixes = {
-        "xdpair.tcp": "failover",
-        "xdpair.udp": "failover.udp",
-        "haproxy.tcp": "failover.haproxy",
-        "haproxy-tuned.tcp": "failover.haproxy-tuned",
-    }
     for name, outcome in outcomes.items():
-        prefix = prefixes[name]
-        ours = name.startswith("xdpair")
-        values: Iterator[tuple[str, Callable[[Outcome], float], str, Target | None]] = iter(
-            (
-                ("", _p50, "ms", Target("ratio", "<=", 1.0) if ours and fast else None),
-                (
-                    ".p99",
-                    _p99,
-                    "ms",
-                    Target("value", "<=", _P99_MS[fault]) if ours and fast else None,
-                ),
-                (".failed", _lost, "requests a failover", None),
-                (
-                    ".failback_failed",
-                    _lost_at_failback,
-                    "requests a failback",
-                    Target("value", "<=", 0.0) if ours else None,
-                ),
-            )
-        )
-        for ending, of, unit, target in values:
+        targets = _targets(fault, setting) if name.startswith("xdpair") else {}
+        for ending, (measure, unit) in _MEASURES.items():
             yield Figure(
-                f"{prefix}.{suffix}{ending}",
-                of(outcome),
+                f"{_PREFIXES[name]}.{suffix}{ending}",
+                measure(outcome),
                 unit,
-                f"failover.haproxy.{suffix}{ending}",
-                of(haproxy),
-                target,
+                f"{_PREFIXES['haproxy.tcp']}.{suffix}{ending}",
+                measure(haproxy),
+                targets.get(ending),
             )
+
+
+def _targets(fault: str, setting: Setting) -> dict[str, Target]:
+    targets = {".failback_failed": Target("value", "<=", 0.0)}
+    if setting is SETTINGS[0]:
+        targets[""] = Target("ratio", "<=", 1.0)
+        targets[".p99"] = Target("value", "<=", _P99_MS[fault])
+    return targets
 
 
 def _p50(outcome: Outcome) -> float:
@@ -200,3 +183,12 @@ def _lost(outcome: Outcome) -> float:
 
 def _lost_at_failback(outcome: Outcome) -> float:
     return sum(outcome.lost_at_failback) / len(outcome.lost_at_failback)
+
+
+#: By the ending of the figure's name: how it comes about, and its unit.
+_MEASURES: Mapping[str, tuple[Callable[[Outcome], float], str]] = {
+    "": (_p50, "ms"),
+    ".p99": (_p99, "ms"),
+    ".failed": (_lost, "requests a failover"),
+    ".failback_failed": (_lost_at_failback, "requests a failback"),
+}

@@ -87,7 +87,7 @@ def parse(data: bytes) -> Headers:
 
 def checksum(data: bytes) -> int:
     """RFC 1071 over data of even length; 0 if a checksum within is right."""
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total > 0xFFFF:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF

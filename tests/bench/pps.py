@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv4Address
 
 from tests.bench.figures import Figure, Target
@@ -111,7 +112,7 @@ def _contenders(stack: ExitStack, lab: Lab) -> list[Contender]:
         way: stack.enter_context(
             inside(
                 balancer.netns_path,
-                lambda way=way: MinimalRedirect(way, _VIP_AT_BACK, _SERVER, back.ifindex),
+                partial(MinimalRedirect, way, _VIP_AT_BACK, _SERVER, back.ifindex),
             )
         )
         for way in _WAYS

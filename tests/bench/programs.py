@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import sysconfig
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 _XDP_FLAGS_DRV_MODE = 1 << 2  # linux/if_link.h
 HERE = Path(__file__).resolve().parent
@@ -33,7 +33,7 @@ class Program:
         self.function: Any = self.bpf.load_func(function.encode(), bcc.BPF.XDP)
         self.fd: int = self.function.fd
 
-    def __enter__(self) -> Program:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -52,18 +52,18 @@ class Outcome:
 class Balancer:
     """The program under test, in a namespace of its own."""
 
-    def __init__(self, pin_path: Path, state_dir: Path) -> None:
+    def __init__(self, pin_path: Path, state_dir: Path, sizes: Sizes = SIZES) -> None:
         self.pin_path = pin_path
         self.state_dir = state_dir
+        self.sizes = sizes
         self.datapath = self.open_datapath()
         self.maps = self.datapath.maps
         self.flows = FlowTable(self.maps.flows)
-        program_pin = next(self.datapath.program.pin_dir.glob("prog-*"))
-        self.namespace = balancer_namespace(program_pin)
+        self.namespace = balancer_namespace()
 
     def open_datapath(self) -> Datapath:
         """As a controller that starts does."""
-        return asyncio.run(Datapath.open(self.pin_path, self.state_dir, SIZES))
+        return asyncio.run(Datapath.open(self.pin_path, self.state_dir, self.sizes))
 
     def close(self) -> None:
         self.namespace.close()

@@ -20,17 +20,21 @@ PIN_PREFIX = "xdpair-test-"
 
 
 @pytest.fixture(scope="session")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Balancer]:
+def pin_path() -> Iterator[Path]:
+    """A directory under bpffs of this process's own; those of processes that are gone go, too."""
     for left in BPFFS.glob(f"{PIN_PREFIX}*"):
         if not Path("/proc", left.name.removeprefix(PIN_PREFIX)).exists():
             shutil.rmtree(left)
-    pin_path = BPFFS / f"{PIN_PREFIX}{os.getpid()}"
-    try:
-        balancer = Balancer(pin_path, tmp_path_factory.mktemp("state"))
-        yield balancer
-        balancer.close()
-    finally:
-        shutil.rmtree(pin_path, ignore_errors=True)
+    path = BPFFS / f"{PIN_PREFIX}{os.getpid()}"
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def program(pin_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Balancer]:
+    balancer = Balancer(pin_path, tmp_path_factory.mktemp("state"))
+    yield balancer
+    balancer.close()
 
 
 @pytest.fixture

@@ -69,9 +69,7 @@ class FlowTable:
         """Clients whose flows compete with this one's for the same ways; it comes first."""
         bucket = self.bucket(client, listener)
         ports = (Endpoint(client.address, port) for port in range(1, 65536))
-        others = (
-            end for end in ports if end != client and self.bucket(end, listener) == bucket
-        )
+        others = (end for end in ports if end != client and self.bucket(end, listener) == bucket)
         return [client, *(next(others) for _ in range(count - 1))]
 
     def _ways(self, client: Endpoint, listener: int) -> Iterator[tuple[bool, Any]]:
@@ -82,4 +80,6 @@ class FlowTable:
 
 
 def _key_octets(client: Endpoint, listener: int) -> bytes:
-    return client.address.packed + client.port.to_bytes(2, "big") + listener.to_bytes(2, sys.byteorder)
+    return (
+        client.address.packed + client.port.to_bytes(2, "big") + listener.to_bytes(2, sys.byteorder)
+    )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The network that the kernel shows to the program under test: interfaces, one route, neighbours."""
+"""The network that the kernel shows to the program under test: interfaces, a route, a neighbour."""
 
 from __future__ import annotations
 
@@ -47,11 +47,12 @@ class Namespace:
         os.close(self._home)
 
 
-def balancer_namespace(program_pin: Path) -> Namespace:
+def balancer_namespace() -> Namespace:
     """The balancer's interfaces as ``world`` tells; their peers (cl1, sv1, ot1) are in there too.
 
-    The kernel takes a test frame as received by an interface only if its receive queue is XDP's, so
-    the program is attached to all of them.
+    The kernel takes a test frame as received by an interface only if its receive queue could be
+    XDP's, and sends frames to such peers only: GRO sees to both. The program is not attached, so it
+    sees nothing but test frames.
     """
     namespace = Namespace()
     namespace.run("ip link set lo up")
@@ -63,9 +64,9 @@ def balancer_namespace(program_pin: Path) -> Namespace:
         namespace.run(
             f"ip link add {name}0 index {ifindex} address {mac.hex(':')} mtu {mtu_bytes}"
             f" type veth peer name {name}1",
-            f"ip link set {name}0 xdp pinned {program_pin}",
-            f"ip link set {name}0 up",
+            f"ethtool -K {name}0 gro on",
             f"ethtool -K {name}1 gro on",
+            f"ip link set {name}0 up",
             f"ip link set {name}1 up",
         )
     namespace.run(

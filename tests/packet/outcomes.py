@@ -101,4 +101,3 @@ def answered(answer: Packet, why: str, listeners: Changes | None = None) -> Outc
 def relayed(expected: Packet, why: str) -> Outcome:
     """An ICMP error goes on, translated."""
     return Outcome(REDIRECT, expected.frame(), why, {}, {})
-

@@ -69,10 +69,10 @@ def narrow(balancer: Balancer) -> Balancer:
 
 
 @pytest.mark.parametrize("make", [to_web, to_dns, from_web, from_dns])
-@pytest.mark.parametrize("options", [b"", b"\x01" * 4, b"\x01" * 40])
-@pytest.mark.parametrize("trailer", [b"", bytes(7)])
+@pytest.mark.parametrize("options", [b"", b"\x01" * 4, b"\x01" * 40], ids=len)
+@pytest.mark.parametrize("trailer", [b"", bytes(7)], ids=len)
 class TestTooBig:
-    @pytest.mark.parametrize("size", [MTU + 1, MTU + 2, 1500, 4000])
+    @pytest.mark.parametrize("size", [MTU + 1, MTU + 2, 1500, 3400])
     def test_the_sender_is_told(
         self, narrow: Balancer, make: Make, options: bytes, trailer: bytes, size: int
     ) -> None:

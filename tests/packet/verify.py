@@ -20,23 +20,28 @@ class Checks(NamedTuple):
     ip: bool | None = None
     l4: bool | None = None
     quoted_ip: bool | None = None
+    quoted_l4: bool | None = None
 
     def all_right(self) -> bool:
         return False not in self
 
 
 def checks(frame: bytes) -> Checks:
-    """Look at the IPv4 header, at TCP, UDP or ICMP in it, and at the header that an error quotes."""
+    """Look at the IPv4 header, at TCP, UDP or ICMP in it, and at both in what an error quotes."""
     header, content = _split(frame[14:])
     if frame[12:14] != _ETHERTYPE_IPV4 or not header:
         return Checks()
-    protocol = header[9]
     l4 = None if _is_fragment(header) else _transport(header, content)
-    quoted_ip = None
-    if protocol == _ICMP and len(content) >= 8 and content[0] in _ICMP_ERRORS:
-        quoted = _header(content[8:])
-        quoted_ip = is_right(quoted) if quoted else None
-    return Checks(is_right(header), l4, quoted_ip)
+    if header[9] != _ICMP or len(content) < 8 or content[0] not in _ICMP_ERRORS:
+        return Checks(is_right(header), l4)
+    quoted = _header(content[8:])
+    quoted_header, quoted_content = _split(content[8:])
+    return Checks(
+        is_right(header),
+        l4,
+        is_right(quoted) if quoted else None,
+        _transport(quoted_header, quoted_content) if quoted_header else None,
+    )
 
 
 def is_right(covered: bytes) -> bool:
@@ -50,6 +55,7 @@ def _header(packet: bytes) -> bytes:
 
 
 def _split(packet: bytes) -> tuple[bytes, bytes]:
+    """Header and content, or nothing if not all of the packet is there."""
     header = _header(packet)
     total = int.from_bytes(header[2:4], "big") if header else 0
     if total < len(header) or total > len(packet):

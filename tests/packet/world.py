@@ -70,13 +70,16 @@ class Scene:
 
     Attributes:
         hops: the way to the primary and to the secondary; None: not known.
-        web_servers: rows of the TCP listener's pair.
+        web_row: of the TCP listener; its slot stays in WEB_ROW.
+        web_servers, dns_servers: rows of the listeners' pairs.
     """
 
     keep_primary: bool = False
     keep_secondary: bool = False
     hops: tuple[NextHop | None, NextHop | None] = (PRIMARY_HOP, SECONDARY_HOP)
+    web_row: int = WEB_ROW
     web_servers: tuple[int, int] = WEB_SERVERS
+    dns_servers: tuple[int, int] = DNS_SERVERS
     links: tuple[Link, ...] = LINKS
 
     def tables(self) -> Tables:
@@ -87,16 +90,16 @@ class Scene:
             LookupKey(Kind.LOCAL, SERVERS_ADDRESS): 1,
         }
         listeners, servers = {}, {}
-        for row, end, protocol, pair in (
-            (WEB_ROW, WEB, Protocol.TCP, self.web_servers),
-            (DNS_ROW, DNS, Protocol.UDP, DNS_SERVERS),
+        for row, slot, end, protocol, pair in (
+            (self.web_row, WEB_ROW, WEB, Protocol.TCP, self.web_servers),
+            (DNS_ROW, DNS_ROW, DNS, Protocol.UDP, self.dns_servers),
         ):
             lookup[LookupKey(Kind.LISTENER, end.address, end.port, protocol)] = row
             listeners[row] = ListenerEntry(
                 vip=end.address,
                 port=end.port,
                 protocol=protocol,
-                slot=row,
+                slot=slot,
                 servers=pair,
                 keep_primary=self.keep_primary,
                 keep_secondary=self.keep_secondary,

@@ -103,6 +103,7 @@ class Controller:
             supervisor=supervisor,
             events=events,
             on_event=remember,
+            settled=_nothing_to_wait_for,
             describe_system=_system,
             limits=Limits(),
             announce_vips=True,
@@ -123,6 +124,10 @@ class Controller:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+async def _nothing_to_wait_for() -> None:
+    """Slot states are not stored here."""
 
 
 def _system() -> SystemStatus:

@@ -36,7 +36,8 @@ def test_one_turn_of_the_loop_serves_all_that_are_ready(
     loop: JumpingLoop, ready: list[socket.socket]
 ) -> None:
     """Timers come after: no deadline passes over an answer that has arrived."""
-    poller, called = Poller(loop), []
+    poller = Poller(loop)
+    called: list[int] = []
     for sock in ready:
         poller.watch(sock.fileno(), WRITABLE, partial(called.append, sock.fileno()))
     run_once(loop)

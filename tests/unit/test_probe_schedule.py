@@ -121,6 +121,20 @@ def test_the_lateness_of_timers_does_not_add_up(
     assert max(start_ms - 10 * n for n, start_ms in enumerate(starts_ms)) <= 1.01
 
 
+def test_a_timer_that_comes_a_clock_tick_early_starts_no_probe_twice(
+    loop: JumpingLoop, scheduler: ProbeScheduler
+) -> None:
+    results, origin_ns = Results(), loop.now_ns()
+    really_call_at = loop.call_at
+    loop.call_at = lambda when, *args, **options: really_call_at(  # type: ignore[method-assign]
+        when - 1e-7, *args, **options
+    )
+    with listening() as server:
+        scheduler.start("a", target(port_of(server), tcp()), results.append, first_now=True)
+        loop.run_for(0.0505)
+    assert results.starts_ms(origin_ns) == [0, 10, 20, 30, 40, 50]
+
+
 def test_a_timeout_longer_than_the_interval_stretches_it(
     loop: JumpingLoop, scheduler: ProbeScheduler
 ) -> None:

@@ -44,7 +44,8 @@ def server_name(group: PairGroup, side: Side, address: IPv4Address) -> str:
 
 
 def allocate(current: Mapping[str, int], desired: Desired, limits: Limits) -> dict[str, int]:
-    """Assign a row to everything desired: what has one keeps it, what is gone frees it.
+    """Assign a row to everything desired: what has one keeps it, unless the map became smaller than
+    that; what is gone frees it.
 
     A freed row is taken again as late as possible, so that flows which still name it have long
     ended.
@@ -60,7 +61,7 @@ def allocate(current: Mapping[str, int], desired: Desired, limits: Limits) -> di
         ("server", limits.servers),
     ):
         names = [name for name in wanted if name.startswith(f"{kind}:")]
-        kept = {name: current[name] for name in names if name in current}
+        kept = {name: current[name] for name in names if 0 < current.get(name, 0) < capacity}
         cursor_name = f"cursor:{kind}"
         free = _free_rows(set(kept.values()), current.get(cursor_name, 0), capacity)
         rows |= kept
