@@ -100,16 +100,12 @@ class Application:
         self.desired, self._rows = desired, rows
         self._watch()
         await self._network.settle(SETTLE_S)
-        self._apply()
+        self._apply(self._compile(desired, rows))
         await self._follow_vips()
 
     def refresh(self) -> None:
         """The network or a drain changed: bring the tables up to date."""
-        tables = self._compile(self.desired, self._rows)
-        self._datapath.apply(tables)
-        self._supervisor.reachable = {
-            server.address for server in tables.servers.values() if server.hop is not None
-        }
+        self._write(self._compile(self.desired, self._rows))
 
     # -- changes -----------------------------------------------------------------------------------
 
@@ -172,24 +168,30 @@ class Application:
         async with self._changing:
             old, new = self.desired, change(self.desired)
             rows = indexes.allocate(self._rows, new, self._limits)
-            self._compile(new, rows)  # raises if the maps can not hold it
+            tables = self._compile(new, rows)
             # Rows first: one that is stored and not used is harmless, one in use and not stored
             # could be given twice.
             await asyncio.to_thread(self._store.save_indexes, rows)
             await asyncio.to_thread(self._store.save, old, new)
             self.desired, self._rows = new, rows
             self._watch()
-            gone = self._apply()
+            gone = self._apply(tables)
             if gone:
                 await asyncio.to_thread(self._store.delete_slots, gone)
             await self._follow_vips()
 
     # -- the one step ------------------------------------------------------------------------------
 
-    def _apply(self) -> list[str]:
+    def _apply(self, tables: Tables) -> list[str]:
         self._supervisor.prepare(self.desired, self._rows)
-        self.refresh()
+        self._write(tables)
         return self._supervisor.follow(self.desired)
+
+    def _write(self, tables: Tables) -> None:
+        self._datapath.apply(tables)
+        self._supervisor.reachable = {
+            server.address for server in tables.servers.values() if server.hop is not None
+        }
 
     def _compile(self, desired: Desired, rows: dict[str, int]) -> Tables:
         hops = {address: self._network.next_hop(address) for address in _server_addresses(desired)}

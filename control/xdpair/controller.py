@@ -62,7 +62,7 @@ class Controller:
         self._warnings: dict[str, str] = {}
         self._stop = asyncio.Event()
         self._failed = False
-        self._attaching: set[asyncio.Task[None]] = set()
+        self._attaching: dict[str, asyncio.Task[None]] = {}
         past = store.load_events(REMEMBERED)
         self._events = EventLog(past)
         self._recorder = Recorder(store)
@@ -70,7 +70,7 @@ class Controller:
         hooks = Hooks(
             event=self._on_event,
             state=self._recorder.slot,
-            drained=self._refresh,
+            drained=lambda: self._app.refresh(),
             flows_ended=self._resetter.request,
         )
         prober = ProbeScheduler(asyncio.get_running_loop(), rng=random.Random())
@@ -121,11 +121,10 @@ class Controller:
 
     async def _start(self) -> None:
         await self._app.start()
-        self._network.on_change = self._refresh
-        self._network.on_link = self._on_link
-        self._refresh()  # what changed while nobody listened
         for interface in self._config.interfaces:
             await self._attach(interface)
+        self._network.on_change = self._on_network_change
+        self._on_network_change()  # what changed while nobody listened
         await self._api.start()
         forget_others(self._config.pin_path, self._config.state_dir, self._datapath.program)
         adopted = (
@@ -146,7 +145,7 @@ class Controller:
     async def _end(self) -> None:
         self._supervisor.close()
         await self._api.stop()
-        for task in self._attaching:
+        for task in self._attaching.values():
             task.cancel()
         if self._config.vip.withdraw_on_exit:
             await self._app.withdraw_vips()
@@ -170,21 +169,21 @@ class Controller:
         self._failed = True
         self._stop.set()
 
-    def _refresh(self) -> None:
+    def _on_network_change(self) -> None:
+        """Among other things an interface may have come, or somebody's program gone from it."""
         self._app.refresh()
-
-    def _on_link(self, interface: str, up: bool) -> None:
-        if not up or interface not in self._config.interfaces:
-            return
-        task = asyncio.get_running_loop().create_task(
-            self._attach(interface), name=f"attach:{interface}"
-        )
-        self._attaching.add(task)
-        task.add_done_callback(self._attaching.discard)
+        for interface in self._config.interfaces:
+            if interface in self._attaching or self._network.attached_mode(interface) is not None:
+                continue
+            task = asyncio.get_running_loop().create_task(
+                self._attach(interface), name=f"attach:{interface}"
+            )
+            self._attaching[interface] = task
+            task.add_done_callback(lambda _, name=interface: self._attaching.pop(name))
 
     async def _attach(self, interface: str) -> None:
-        """Attach, or report why not: a missing interface is tried again when it comes, a program of
-        somebody else's is never replaced.
+        """Attach, or report why not, once: a missing interface is tried again when it comes, a
+        program of somebody else's is never replaced.
         """
         try:
             before = self._network.attached_mode(interface)
@@ -192,8 +191,9 @@ class Controller:
                 interface, self._datapath.program.fd, _WANTED[self._config.xdp_mode]
             )
         except NetworkError as error:
-            self._warnings[interface] = str(error)
-            self._on_event(Event(EventKind.WARNING, message=str(error)))
+            if self._warnings.get(interface) != str(error):
+                self._warnings[interface] = str(error)
+                self._on_event(Event(EventKind.WARNING, message=str(error)))
             return
         generic = "the driver has no native XDP: generic mode is several times slower"
         self._warnings[interface] = generic if mode is XdpMode.GENERIC else ""

@@ -171,7 +171,7 @@ def test_probes_keep_their_rate_in_real_time(hosts: Hosts) -> None:
     with closing(server.tcp_server()):
         results = balancer.probe(tcp(), enough=at_least(100))
     took_s = (results[-1].started_ns - results[0].started_ns) / 1e9
-    assert 0.98 <= took_s <= 0.99 + SLACK_S
+    assert 0.98 <= took_s <= 1.5  # a busy machine makes it skip starts, never shift them
     late_ms = [(r.started_ns - results[0].started_ns) / 1e6 % 10 for r in results]
     assert statistics.median(late_ms) < 3
     assert statistics.fmean(r.passed for r in results) > 0.9

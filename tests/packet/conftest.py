@@ -23,7 +23,8 @@ PIN_PREFIX = "xdpair-test-"
 def pin_path() -> Iterator[Path]:
     """A directory under bpffs of this process's own; those of processes that are gone go, too."""
     for left in BPFFS.glob(f"{PIN_PREFIX}*"):
-        if not Path("/proc", left.name.removeprefix(PIN_PREFIX)).exists():
+        pid = left.name.removeprefix(PIN_PREFIX)
+        if pid.isdigit() and not Path("/proc", pid).exists():
             shutil.rmtree(left)
     path = BPFFS / f"{PIN_PREFIX}{os.getpid()}"
     yield path

@@ -67,6 +67,10 @@ class LookupKey:
     port: int = 0
     protocol: int = 0
 
+    def __hash__(self) -> int:
+        # Made for every key at every change; an address's own hash goes through text.
+        return hash((self.kind, int(self.address), self.port, self.protocol))
+
 
 @dataclass(frozen=True, slots=True)
 class ListenerEntry:
