@@ -109,7 +109,7 @@ class Config:
     state_dir: Path = Path("/var/lib/xdpair")
     pin_path: Path = Path("/sys/fs/bpf/xdpair")
     xdp_mode: XdpMode = XdpMode.AUTO
-    flow_buckets: int = 262_144
+    flow_buckets: int = 65_536
     max_listeners: int = 4096
     max_servers: int = 8192
     log_level: LogLevel = LogLevel.INFO

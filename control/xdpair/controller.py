@@ -62,7 +62,7 @@ class Controller:
         self._warnings: dict[str, str] = {}
         self._stop = asyncio.Event()
         self._failed = False
-        self._attaching: dict[str, asyncio.Task[None]] = {}
+        self._attaching: set[asyncio.Task[None]] = set()
         past = store.load_events(REMEMBERED)
         self._events = EventLog(past)
         self._recorder = Recorder(store)
@@ -70,7 +70,7 @@ class Controller:
         hooks = Hooks(
             event=self._on_event,
             state=self._recorder.slot,
-            drained=lambda: self._app.refresh(),
+            drained=self._refresh,
             flows_ended=self._resetter.request,
         )
         prober = ProbeScheduler(asyncio.get_running_loop(), rng=random.Random())
@@ -121,10 +121,11 @@ class Controller:
 
     async def _start(self) -> None:
         await self._app.start()
+        self._network.on_change = self._refresh
+        self._refresh()  # what changed while nobody listened
         for interface in self._config.interfaces:
             await self._attach(interface)
-        self._network.on_change = self._on_network_change
-        self._on_network_change()  # what changed while nobody listened
+        self._network.on_link = self._on_link
         await self._api.start()
         forget_others(self._config.pin_path, self._config.state_dir, self._datapath.program)
         adopted = (
@@ -145,7 +146,7 @@ class Controller:
     async def _end(self) -> None:
         self._supervisor.close()
         await self._api.stop()
-        for task in self._attaching.values():
+        for task in self._attaching:
             task.cancel()
         if self._config.vip.withdraw_on_exit:
             await self._app.withdraw_vips()
@@ -169,21 +170,21 @@ class Controller:
         self._failed = True
         self._stop.set()
 
-    def _on_network_change(self) -> None:
-        """Among other things an interface may have come, or somebody's program gone from it."""
+    def _refresh(self) -> None:
         self._app.refresh()
-        for interface in self._config.interfaces:
-            if interface in self._attaching or self._network.attached_mode(interface) is not None:
-                continue
-            task = asyncio.get_running_loop().create_task(
-                self._attach(interface), name=f"attach:{interface}"
-            )
-            self._attaching[interface] = task
-            task.add_done_callback(lambda _, name=interface: self._attaching.pop(name))
+
+    def _on_link(self, interface: str, up: bool) -> None:
+        if not up or interface not in self._config.interfaces:
+            return
+        task = asyncio.get_running_loop().create_task(
+            self._attach(interface), name=f"attach:{interface}"
+        )
+        self._attaching.add(task)
+        task.add_done_callback(self._attaching.discard)
 
     async def _attach(self, interface: str) -> None:
-        """Attach, or report why not, once: a missing interface is tried again when it comes, a
-        program of somebody else's is never replaced.
+        """Attach, or report why not: a missing interface is tried again when it comes, a program of
+        somebody else's is never replaced.
         """
         try:
             before = self._network.attached_mode(interface)
@@ -191,9 +192,8 @@ class Controller:
                 interface, self._datapath.program.fd, _WANTED[self._config.xdp_mode]
             )
         except NetworkError as error:
-            if self._warnings.get(interface) != str(error):
-                self._warnings[interface] = str(error)
-                self._on_event(Event(EventKind.WARNING, message=str(error)))
+            self._warnings[interface] = str(error)
+            self._on_event(Event(EventKind.WARNING, message=str(error)))
             return
         generic = "the driver has no native XDP: generic mode is several times slower"
         self._warnings[interface] = generic if mode is XdpMode.GENERIC else ""

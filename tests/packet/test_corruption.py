@@ -17,7 +17,7 @@ import pytest
 from tests.packet.balancer import Balancer
 from tests.packet.frames import SYN
 from tests.packet.invariants import assert_holds
-from tests.packet.test_malformed import EVERY_KIND, make_flows
+from tests.packet.kinds import EVERY_KIND, make_flows
 from tests.packet.verify import checks
 from tests.packet.world import PRIMARY_HOP, SECONDARY_HOP, Scene, to_dns, to_web
 from xdpair.core.failover import Slot

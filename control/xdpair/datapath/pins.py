@@ -32,7 +32,7 @@ class Sizes:
 
     max_listeners: int = 4096
     max_servers: int = 8192
-    flow_buckets: int = 262_144
+    flow_buckets: int = 65_536
 
     @property
     def lookup_buckets(self) -> int:

@@ -49,7 +49,8 @@ class KernelNetwork:
         on_change: called in the loop, at most once a millisecond, when a next hop, a local address
             or an interface may be another than before.
         on_link: called in the loop with a name and whether that interface is there, up and with a
-            carrier, each time this changes. One deleted and made again was gone in between.
+            carrier, each time this changes; also when an XDP program was taken off one that is up.
+            One deleted and made again was gone in between.
 
     Args:
         interfaces: names of those the data plane uses, for ``links``; they need not exist yet.
@@ -249,9 +250,11 @@ class KernelNetwork:
     def _tell_link(self, change: LinkChange) -> None:
         was = change.old if change.old and change.old.up else None
         now = change.new if change.new and change.new.up else None
-        if was and now and (was.name, was.ifindex) == (now.name, now.ifindex):
-            return
         loop = asyncio.get_running_loop()
+        if was and now and (was.name, was.ifindex) == (now.name, now.ifindex):
+            if was.xdp and not now.xdp:
+                loop.call_soon(self.on_link, now.name, True)
+            return
         if was:
             loop.call_soon(self.on_link, was.name, False)
         if now:
