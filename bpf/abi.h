@@ -105,6 +105,9 @@ _Static_assert(sizeof(struct flow_key) == 8, "a key is compared as one word");
 #define FLOW_SERVER_FIN 3  /* the server has */
 #define FLOW_CLOSED 4	   /* RST seen, or FIN from both */
 #define FLOW_RESET 5	   /* ended by us */
+/* In place of a server: the client asked a server itself, its packets do not come by a VIP. */
+#define FLOW_DIRECT 0xffff
+
 #define FLOW_STATE_SHIFT 12
 #define FLOW_SEEN_MASK 0xfff
 
@@ -170,6 +173,7 @@ struct exits {
 	__u64 pass_other_protocol; /* the host's own */
 	__u64 pass_no_listener;	   /* the host's own */
 	__u64 pass_local;	   /* a server answers this host, health checks mostly */
+	__u64 pass_direct;	   /* a server answers who asked it and not a VIP */
 	__u64 pass_fragment;	   /* not for a VIP */
 	__u64 pass_icmp;	   /* the host's own */
 	__u64 pass_multicast;	   /* frame for many */

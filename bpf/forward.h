@@ -54,6 +54,8 @@ static __always_inline enum choice choose(const struct packet *p, const struct l
 {
 	__u8 side = side_of(l, v->server);
 
+	if (v->server == FLOW_DIRECT)
+		return CHOICE_NEW;
 	if (!p->tcp) {
 		if (side == SIDE_NONE)
 			return CHOICE_NEW;

@@ -64,7 +64,7 @@ static __always_inline int icmp_to_server(struct xdp_md *ctx, struct exits *n, s
 	word = flow_find(key, &b);
 	if (word)
 		*(__u64 *)&v = flow_read(word, key);
-	if (!v.server)
+	if (side_of(l, v.server) == SIDE_NONE)
 		return n->drop_icmp++, XDP_DROP;
 	server_index = v.server;
 	server = servers.lookup(&server_index);

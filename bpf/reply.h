@@ -12,6 +12,8 @@ struct origin {
 	struct listener *l;
 	__u64 *word; /* of the flow, if it belongs to this server */
 	struct flow_value v;
+	__u64 key;
+	struct flow_bucket *bucket;
 	__u32 index;
 	__u8 side;
 	__u8 shared;	/* other listeners use the endpoint, too */
@@ -21,19 +23,18 @@ struct origin {
 static __always_inline void ask(struct origin *o, __be32 client_be, __be16 client_port_be,
 				__u32 link)
 {
-	struct flow_bucket *b;
-	__u64 key, *word;
+	__u64 *word;
 
 	o->index = link >> 1;
 	o->side = link & 1;
 	o->l = listeners.lookup(&o->index);
 	if (!o->l)
 		return;
-	key = flow_word(client_be, client_port_be, o->index);
-	word = flow_find(key, &b);
+	o->key = flow_word(client_be, client_port_be, o->index);
+	word = flow_find(o->key, &o->bucket);
 	if (!word)
 		return;
-	*(__u64 *)&o->v = flow_read(word, key);
+	*(__u64 *)&o->v = flow_read(word, o->key);
 	if (o->v.server == o->l->server[o->side & 1])
 		o->word = word;
 	o->elsewhere = o->v.server && !o->word;
@@ -184,6 +185,27 @@ static __always_inline int fenced(struct exits *n, __u32 index)
 	return n->drop_fenced++, XDP_DROP;
 }
 
+/* Does the server answer somebody who asked it, and not a VIP? A SYN-ACK without a flow is the start of
+ * such a connection (the flow of one by a VIP is a moment old), which is remembered; of datagrams none
+ * is ours without a flow. Any other segment may be of a flow that was evicted. */
+static __always_inline int is_direct(struct packet *p, struct origin *o, __u16 epoch)
+{
+	const __u8 syn_ack = TCP_SYN_FLAG | TCP_ACK_FLAG;
+	__u16 now = clock_now();
+
+	if (o->v.server)
+		return o->v.server == FLOW_DIRECT;
+	if (!p->tcp)
+		return 1;
+	if ((TCP_FLAGS(p->tcp) & syn_ack) != syn_ack)
+		return 0;
+	if (o->bucket)
+		flow_insert(o->bucket, o->key,
+			    value_word(FLOW_DIRECT, epoch, 0, seen_state(FLOW_ESTABLISHED, now)),
+			    now);
+	return 1;
+}
+
 /* No flow of this server's: it was evicted, or moved to the other server, or there never was one.
  * XDP_TX: it may speak all the same. */
 static __always_inline int judge_unknown(struct exits *n, struct packet *p, struct origin *o,
@@ -192,6 +214,8 @@ static __always_inline int judge_unknown(struct exits *n, struct packet *p, stru
 	/* An answer to this host's own health check. */
 	if (lookup_find(lookup_word(p->ip->daddr, 0, 0, KIND_LOCAL)))
 		return n->pass_local++, XDP_PASS;
+	if (is_direct(p, o, slot.epoch))
+		return n->pass_direct++, XDP_PASS;
 	if (slot.silenced >> o->side & 1 && !is_kept(o->l, o->side))
 		return fenced(n, o->index);
 	/* A datagram in flight while its flow moved is still welcome; a segment is not: its client is

@@ -205,6 +205,11 @@ class Application:
     def _watch(self) -> None:
         self._network.watch(_server_addresses(self.desired))
 
+    async def follow_vips(self) -> None:
+        """Announce what could not be announced so far: an interface has come."""
+        async with self._changing:
+            await self._follow_vips()
+
     async def _follow_vips(self) -> None:
         if not self._announce_vips:
             return
@@ -213,19 +218,22 @@ class Application:
                 await self._attempt("withdraw", lb, self._network.withdraw(lb.address))
                 del self._announced[lb_id]
         for lb_id, lb in self.desired.load_balancers.items():
-            if lb_id not in self._announced:
-                await self._attempt(
-                    "announce", lb, self._network.announce(lb.address, lb.interface or None)
-                )
+            known = self._announced.get(lb_id)
+            if known is not None and known.interface == lb.interface:
+                continue
+            announcing = self._network.announce(lb.address, lb.interface or None)
+            if await self._attempt("announce", lb, announcing):
                 self._announced[lb_id] = lb
 
-    async def _attempt(self, verb: str, lb: LoadBalancer, step: Awaitable[object]) -> None:
+    async def _attempt(self, verb: str, lb: LoadBalancer, step: Awaitable[object]) -> bool:
         try:
             await step
         except NetworkError as error:
             words = f"could not {verb} {lb.address}: {error}"
             self._on_event(Event(EventKind.WARNING, lb_id=lb.lb_id, message=words))
             _log.warning("%s", words)
+            return False
+        return True
 
     async def withdraw_vips(self) -> None:
         """Take the addresses off this host: another one takes over."""

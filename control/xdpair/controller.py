@@ -177,10 +177,14 @@ class Controller:
         if not up or interface not in self._config.interfaces:
             return
         task = asyncio.get_running_loop().create_task(
-            self._attach(interface), name=f"attach:{interface}"
+            self._take_up(interface), name=f"attach:{interface}"
         )
         self._attaching.add(task)
         task.add_done_callback(self._attaching.discard)
+
+    async def _take_up(self, interface: str) -> None:
+        await self._attach(interface)
+        await self._app.follow_vips()
 
     async def _attach(self, interface: str) -> None:
         """Attach, or report why not: a missing interface is tried again when it comes, a program of

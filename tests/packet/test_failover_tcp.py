@@ -207,13 +207,12 @@ class TestLatePacket:
         kept = from_web(SECONDARY)
         assert connected.run(kept) == replied(kept)
 
-    def test_from_a_silenced_server_without_a_flow(
-        self, balancer: Balancer, pair: Pair, late: Tcp
-    ) -> None:
-        pair.primary_fails()
-        assert balancer.run(late) == fenced(late)
-        pair.primary_recovers()
-        assert balancer.run(late) == replied(late, by_routes=True)
+
+def test_a_late_segment_of_a_silenced_server_without_a_flow(balancer: Balancer, pair: Pair) -> None:
+    pair.primary_fails()
+    assert balancer.run(from_web()) == fenced(from_web())
+    pair.primary_recovers()
+    assert balancer.run(from_web()) == replied(from_web(), by_routes=True)
 
 
 def test_an_operators_switchover_ends_connections_too(connected: Balancer, pair: Pair) -> None:

@@ -13,7 +13,7 @@ import pytest
 from tests.packet.balancer import REDIRECT, TX, Balancer
 from tests.packet.flow_table import CLIENT_FIN, CLOSED, ESTABLISHED, SERVER_FIN
 from tests.packet.frames import ACK, FIN, RST, SYN, Endpoint, Hop, Packet
-from tests.packet.outcomes import dropped, passed, replied
+from tests.packet.outcomes import dropped, forwarded, passed, replied
 from tests.packet.world import (
     CLIENT,
     CLIENTS_ADDRESS,
@@ -134,14 +134,33 @@ def test_an_interface_that_is_gone_is_not_used(known: Balancer) -> None:
     assert known.run(from_web()) == replied(from_web())
 
 
-@pytest.mark.parametrize("sent", [from_web(), from_dns()])
-def test_an_evicted_flow_is_answered_by_the_routes(balancer: Balancer, sent: Packet) -> None:
-    assert balancer.run(sent) == replied(sent, by_routes=True)
+def test_an_evicted_flow_is_answered_by_the_routes(balancer: Balancer) -> None:
+    assert balancer.run(from_web()) == replied(from_web(), by_routes=True)
 
 
-@pytest.mark.parametrize("sent", [from_web(dest=STRANGER), from_dns(dest=STRANGER)])
-def test_without_flow_and_route_there_is_no_way(balancer: Balancer, sent: Packet) -> None:
-    assert balancer.run(sent) == dropped("no_route")
+def test_without_flow_and_route_there_is_no_way(balancer: Balancer) -> None:
+    assert balancer.run(from_web(dest=STRANGER)) == dropped("no_route")
+
+
+# -- clients that ask a server itself --------------------------------------------------------------
+
+
+def test_who_asks_a_server_itself_is_answered_by_it(balancer: Balancer) -> None:
+    """Not in the name of a VIP that nobody asked: the answers are the host's to route."""
+    for sent in (from_web(flags=SYN | ACK), from_web(), from_web(flags=FIN | ACK), from_dns()):
+        assert balancer.run(sent) == passed(sent, "direct")
+
+
+def test_the_same_client_port_may_then_ask_the_vip(balancer: Balancer) -> None:
+    direct = from_web(flags=SYN | ACK)
+    assert balancer.run(direct) == passed(direct, "direct")
+    assert balancer.run(to_web(flags=SYN)) == forwarded(to_web(flags=SYN))
+    assert balancer.run(from_web()) == replied(from_web())
+
+
+def test_nobody_is_told_that_a_direct_connection_has_ended(balancer: Balancer) -> None:
+    balancer.run(from_web(flags=SYN | ACK))
+    assert balancer.datapath.waiting_flows() == []
 
 
 def test_the_neighbour_whose_index_would_be_zero_is_no_exception(balancer: Balancer) -> None:

@@ -19,6 +19,8 @@ from xdpair.ports import WaitingFlow
 #: something.
 _FIRST_OPEN_STATE, _LAST_OPEN_STATE = 1, 3
 _STATE_SHIFT = 12
+#: FLOW_DIRECT: in place of a server, for clients that asked one themselves.
+_DIRECT = 0xFFFF
 _KEEP_PRIMARY, _KEEP_SECONDARY = 1, 2
 
 
@@ -31,7 +33,7 @@ def waiting_flows(maps: Maps, running: Array) -> list[WaitingFlow]:
     """
     keys, values = maps.flows["keys"].reshape(-1), maps.flows["values"].reshape(-1)
     state = values["seen_state"] >> _STATE_SHIFT
-    used = (values["server"] != 0) & (state >= _FIRST_OPEN_STATE) & (state <= _LAST_OPEN_STATE)
+    used = (values["server"] != 0) & (values["server"] != _DIRECT) & (state >= _FIRST_OPEN_STATE) & (state <= _LAST_OPEN_STATE)
     places = np.flatnonzero(used)
     keys, values = keys[places], values[places]
     known = keys["listener"] < len(running)

@@ -7,7 +7,7 @@ import asyncio
 import errno
 import logging
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from socket import AF_INET
 
@@ -36,10 +36,16 @@ REPEAT_AFTER_S = (0.25, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class _Announced:
-    """Where a VIP is; ``ours``: we added the address, so we may remove it."""
+    """Where a VIP is.
+
+    Attributes:
+        ours: we added the address, so we may remove it.
+        chosen: we were told no interface.
+    """
 
     interface: str
     ours: bool
+    chosen: bool
 
 
 def _vip_message(vip: IPv4Address, link: LinkState) -> Message:
@@ -71,7 +77,8 @@ class Announcer:
 
         Args:
             interface: None: the one that has the address already, else the one whose subnet holds
-                it, else ``lo`` (where nothing is sent: the VIP is then routed to this host).
+                it, else ``lo`` (where nothing is sent: the VIP is then routed to this host) until
+                there is such a subnet.
 
         Returns:
             The interface chosen.
@@ -83,7 +90,7 @@ class Announcer:
         link = self._choose(vip, interface)
         ours = await self._ensure(vip, link)
         former = self._announced.get(vip)
-        self._announced[vip] = _Announced(link.name, ours)
+        self._announced[vip] = _Announced(link.name, ours, chosen=interface is None)
         if former is not None and former.interface != link.name:
             await self._remove(vip, former)
         self._start(vip, self._send_repeatedly(vip, link.name))
@@ -106,6 +113,16 @@ class Announcer:
             if announced.interface == interface:
                 self._start(vip, self._announce_again(vip, interface))
 
+    def addresses_changed(self) -> None:
+        """A VIP that is on ``lo`` for lack of a subnet may have one now."""
+        for vip, announced in self._announced.items():
+            if (
+                announced.chosen
+                and announced.interface == LOOPBACK
+                and self._addresses.covering(vip)
+            ):
+                self._start(vip, self._move(vip))
+
     def close(self) -> None:
         """Stop sending. Addresses stay: traffic goes on without a controller."""
         for vip in list(self._tasks):
@@ -115,10 +132,10 @@ class Announcer:
     def _choose(self, vip: IPv4Address, interface: str | None) -> LinkState:
         if interface is not None:
             return self._link(vip, interface)
-        present = [entry.ifindex for entry in self._addresses.entries_of(vip)]
-        for ifindex in [*present, *self._addresses.covering(vip)]:
+        marks = self._addresses.entries_of(vip)
+        for ifindex in [*(entry.ifindex for entry in marks), *self._addresses.covering(vip)]:
             link = self._links.by_ifindex(ifindex)
-            if link is not None:
+            if link is not None and not (link.loopback and OUR_MARK in marks.values()):
                 return link
         return self._link(vip, LOOPBACK)
 
@@ -177,9 +194,16 @@ class Announcer:
         except NetworkError as error:
             log.warning("%s", error)
             return
-        if vip in self._announced:  # not withdrawn meanwhile
-            self._announced[vip] = _Announced(interface, ours)
+        announced = self._announced.get(vip)
+        if announced is not None:  # not withdrawn meanwhile
+            self._announced[vip] = replace(announced, interface=interface, ours=ours)
             await self._send_repeatedly(vip, interface)
+
+    async def _move(self, vip: IPv4Address) -> None:
+        try:
+            await self.announce(vip, None)
+        except NetworkError as error:
+            log.warning("%s", error)
 
     async def _send_repeatedly(self, vip: IPv4Address, interface: str) -> None:
         for pause_s in (*REPEAT_AFTER_S, None):

@@ -206,6 +206,7 @@ class KernelNetwork:
         if self._tasks:  # not the first: nobody can be surprised before start() returns
             for change in changes:
                 self._tell_link(change)
+        self._announcer.addresses_changed()
         self._resolver.invalidate()
         self._keeper.look_after(self._resolver.hops)
         self._changed()
@@ -221,6 +222,7 @@ class KernelNetwork:
             self._take_link(message)
         elif kind in {RTM_NEWADDR, RTM_DELADDR}:
             if self._addresses.apply(message):
+                self._announcer.addresses_changed()
                 # With an address go, unannounced, the routes that name it as their source.
                 self._resolver.invalidate()
                 self._changed()
