@@ -149,9 +149,9 @@ _Static_assert(sizeof(struct peer_bucket) == 64, "a bucket is one cache line");
 /* An interface of ours, at ifindex % LINKS; where two share a place, the other's packets are routed by
  * the kernel's tables. */
 struct link {
-	__u32 ifindex;
-	__u16 mtu; /* octets of IP packet */
 	__u8 mac[6];
+	__u16 mtu; /* octets of IP packet */
+	__u32 ifindex;
 	__u32 zero;
 };
 _Static_assert(sizeof(struct link) == 16, "link is map ABI");

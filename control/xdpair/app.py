@@ -19,7 +19,7 @@ from ipaddress import IPv4Address
 from xdpair.core import indexes
 from xdpair.core.compile import compile_tables
 from xdpair.core.desired import Desired
-from xdpair.core.errors import CheckedListenerNotFound, NetworkError
+from xdpair.core.errors import CheckedListenerNotFound, LimitExceeded, NetworkError
 from xdpair.core.events import Event, EventKind
 from xdpair.core.indexes import Limits
 from xdpair.core.model import (
@@ -52,6 +52,7 @@ class Application:
 
     Args:
         on_event: numbers, remembers and stores an event.
+        on_flows_ended: clients may have to be told that their server is gone.
         settled: waits until what the supervisor decided is on disk.
         describe_system: what only the composition root knows.
     """
@@ -65,6 +66,7 @@ class Application:
         supervisor: Supervisor,
         events: EventLog,
         on_event: Callable[[Event], None],
+        on_flows_ended: Callable[[], None],
         settled: Callable[[], Awaitable[None]],
         describe_system: Callable[[], SystemStatus],
         limits: Limits,
@@ -77,11 +79,14 @@ class Application:
         self._network = network
         self._supervisor = supervisor
         self._on_event = on_event
+        self._on_flows_ended = on_flows_ended
         self._settled = settled
         self.system = describe_system
         self._limits = limits
         self._announce_vips = announce_vips
         self._rows: dict[str, int] = {}
+        self._tables = Tables()
+        self._generation = 0
         self._announced: dict[str, LoadBalancer] = {}
         self._changing = asyncio.Lock()
 
@@ -93,10 +98,11 @@ class Application:
             LimitExceeded: the maps are too small for it.
         """
         desired = await asyncio.to_thread(self._store.load)
-        rows = indexes.allocate(
-            await asyncio.to_thread(self._store.load_indexes), desired, self._limits
-        )
-        await asyncio.to_thread(self._store.save_indexes, rows)
+        stored_rows = await asyncio.to_thread(self._store.load_indexes)
+        rows = indexes.allocate(stored_rows, desired, self._limits)
+        stored_slots = await asyncio.to_thread(self._store.load_slots)
+        stale = {record.unit for record in stored_slots} - indexes.units_of(desired)
+        await asyncio.to_thread(self._store.save, desired, desired, rows, stale)
         self.desired, self._rows = desired, rows
         self._watch()
         await self._network.settle(SETTLE_S)
@@ -105,7 +111,12 @@ class Application:
 
     def refresh(self) -> None:
         """The network or a drain changed: bring the tables up to date."""
-        self._write(self._compile(self.desired, self._rows))
+        self._generation += 1
+        try:
+            self._write(self._compile(self.desired, self._rows))
+        except LimitExceeded as error:
+            words = f"the data plane stays as it is: {error}"
+            self._on_event(Event(EventKind.WARNING, message=words))
 
     # -- changes -----------------------------------------------------------------------------------
 
@@ -168,30 +179,42 @@ class Application:
         async with self._changing:
             old, new = self.desired, change(self.desired)
             rows = indexes.allocate(self._rows, new, self._limits)
-            tables = self._compile(new, rows)
-            # Rows first: one that is stored and not used is harmless, one in use and not stored
-            # could be given twice.
-            await asyncio.to_thread(self._store.save_indexes, rows)
-            await asyncio.to_thread(self._store.save, old, new)
+            generation, tables = self._generation, self._compile(new, rows)
+            self._datapath.check(tables)
+            gone = indexes.units_of(old) - indexes.units_of(new)
+            await asyncio.to_thread(self._store.save, old, new, rows, gone)
             self.desired, self._rows = new, rows
             self._watch()
-            gone = self._apply(tables)
-            if gone:
-                await asyncio.to_thread(self._store.delete_slots, gone)
+            if self._generation != generation:  # the network changed while the disk was written
+                tables = self._compile(new, rows)
+            self._apply(tables)
             await self._follow_vips()
 
     # -- the one step ------------------------------------------------------------------------------
 
-    def _apply(self, tables: Tables) -> list[str]:
+    def _apply(self, tables: Tables) -> None:
         self._supervisor.prepare(self.desired, self._rows)
         self._write(tables)
-        return self._supervisor.follow(self.desired)
+        self._supervisor.follow(self.desired)
 
     def _write(self, tables: Tables) -> None:
+        before, self._tables = self._tables, tables
         self._datapath.apply(tables)
-        self._supervisor.reachable = {
-            server.address for server in tables.servers.values() if server.hop is not None
-        }
+        self._tell_next_hops(before, tables)
+        if _may_end_flows(before, tables):
+            self._on_flows_ended()
+
+    def _tell_next_hops(self, before: Tables, after: Tables) -> None:
+        reached, reachable = _reachable(before), _reachable(after)
+        self._supervisor.reachable = reachable
+        servers = {server.address for server in after.servers.values()}
+        known = {server.address for server in before.servers.values()}
+        for address in sorted((servers & reachable) - reached):
+            words = f"the way to {address} is known"
+            self._on_event(Event(EventKind.NEXT_HOP_FOUND, message=words))
+        for address in sorted((servers - reachable) & (reached | (servers - known))):
+            words = f"no way to {address} is known: nothing can be sent there"
+            self._on_event(Event(EventKind.NEXT_HOP_LOST, message=words))
 
     def _compile(self, desired: Desired, rows: dict[str, int]) -> Tables:
         hops = {address: self._network.next_hop(address) for address in _server_addresses(desired)}
@@ -305,3 +328,17 @@ class Application:
 def _server_addresses(desired: Desired) -> set[IPv4Address]:
     groups = desired.groups.values()
     return {desired.address_of(group.member(side)) for group in groups for side in Side}
+
+
+def _reachable(tables: Tables) -> set[IPv4Address]:
+    return {server.address for server in tables.servers.values() if server.hop is not None}
+
+
+def _may_end_flows(before: Tables, after: Tables) -> bool:
+    """Has a listener that goes on lost a server, or the permission to keep flows?"""
+    for row, entry in after.listeners.items():
+        old = before.listeners.get(row, entry)
+        kept = (old.keep_primary, old.keep_secondary)
+        if old.servers != entry.servers or kept != (entry.keep_primary, entry.keep_secondary):
+            return True
+    return False

@@ -20,7 +20,7 @@ from xdpair import __version__
 from xdpair.app import Application
 from xdpair.config import Config
 from xdpair.config import XdpMode as WantedXdpMode
-from xdpair.core.errors import NetworkError
+from xdpair.core.errors import NetworkError, StoreError
 from xdpair.core.events import Event, EventKind
 from xdpair.core.indexes import Limits
 from xdpair.core.status import InterfaceStatus, SystemStatus
@@ -62,6 +62,7 @@ class Controller:
         self._warnings: dict[str, str] = {}
         self._stop = asyncio.Event()
         self._failed = False
+        self._refreshing = False
         self._attaching: set[asyncio.Task[None]] = set()
         past = store.load_events(REMEMBERED)
         self._events = EventLog(past)
@@ -70,7 +71,7 @@ class Controller:
         hooks = Hooks(
             event=self._on_event,
             state=self._recorder.slot,
-            drained=self._refresh,
+            drained=self._refresh_soon,
             flows_ended=self._resetter.request,
         )
         prober = ProbeScheduler(asyncio.get_running_loop(), rng=random.Random())
@@ -83,6 +84,7 @@ class Controller:
             supervisor=self._supervisor,
             events=self._events,
             on_event=self._on_event,
+            on_flows_ended=self._resetter.request,
             settled=self._recorder.settled,
             describe_system=self._system,
             limits=Limits(config.max_listeners, config.max_servers),
@@ -127,7 +129,8 @@ class Controller:
             await self._attach(interface)
         self._network.on_link = self._on_link
         await self._api.start()
-        forget_others(self._config.pin_path, self._config.state_dir, self._datapath.program)
+        if not any(self._warnings.values()):  # else an interface may still run another program
+            forget_others(self._config.pin_path, self._config.state_dir, self._datapath.program)
         adopted = (
             "adopted the running program"
             if self._datapath.program.adopted
@@ -151,7 +154,10 @@ class Controller:
         if self._config.vip.withdraw_on_exit:
             await self._app.withdraw_vips()
         self._on_event(Event(EventKind.STOPPED, message="packets go on as last decided"))
-        await self._recorder.flush()
+        try:
+            await self._recorder.flush()
+        except StoreError as error:
+            _log.error("the last events and slot states are not stored: %s", error)
 
     # -- what happens ------------------------------------------------------------------------------
 
@@ -172,6 +178,16 @@ class Controller:
 
     def _refresh(self) -> None:
         self._app.refresh()
+
+    def _refresh_soon(self) -> None:
+        """Once for all that ask in this turn of the loop, and not in the midst of a failover."""
+        if not self._refreshing:
+            self._refreshing = True
+            asyncio.get_running_loop().call_soon(self._refresh_now)
+
+    def _refresh_now(self) -> None:
+        self._refreshing = False
+        self._refresh()
 
     def _on_link(self, interface: str, up: bool) -> None:
         if not up or interface not in self._config.interfaces:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Address
@@ -38,7 +38,7 @@ class ProbeResult:
     Attributes:
         error: empty if passed, else words for a person: ``connection refused``, ``HTTP 500``.
         started_ns, ended_ns: CLOCK_MONOTONIC.
-        local_fault: this host could not probe (no descriptors, no such interface): says nothing
+        local_fault: this host could not probe (no descriptors, no memory): says nothing
             about the server.
     """
 
@@ -123,8 +123,20 @@ class Datapath(Port):
         """One aligned 64-bit store: this is the failover."""
         ...
 
+    def used_slots(self) -> Sequence[int]:
+        """Rows that were ever written."""
+        ...
+
     def read_slot(self, row: int) -> Slot | None:
         """What the data plane goes by; None if the row was never written."""
+        ...
+
+    def check(self, tables: Tables) -> None:
+        """Would ``apply`` find room? Writes nothing.
+
+        Raises:
+            LimitExceeded: the lookup table is too full.
+        """
         ...
 
     def apply(self, tables: Tables) -> None:
@@ -158,8 +170,19 @@ class Store(Port):
 
     def load(self) -> Desired: ...
 
-    def save(self, old: Desired, new: Desired) -> None:
-        """Write the difference in one transaction."""
+    def save(
+        self,
+        old: Desired,
+        new: Desired,
+        indexes: Mapping[str, int] | None = None,
+        gone: Collection[str] = (),
+    ) -> None:
+        """Write the difference, and what follows from it, in one transaction.
+
+        Args:
+            indexes: all there are from now on; None: as before.
+            gone: units whose slots may be forgotten.
+        """
         ...
 
     def load_indexes(self) -> dict[str, int]:
@@ -168,15 +191,9 @@ class Store(Port):
         """
         ...
 
-    def save_indexes(self, indexes: dict[str, int]) -> None: ...
-
     def load_slots(self) -> Sequence[SlotRecord]: ...
 
     def save_slots(self, records: Collection[SlotRecord]) -> None: ...
-
-    def delete_slots(self, units: Collection[str]) -> None:
-        """Forget slots whose listener or group is gone; unknown ones are no error."""
-        ...
 
     def append_events(self, events: Collection[Event]) -> None: ...
 

@@ -44,6 +44,9 @@ class ClientResetter:
         self._pause_s = _BATCH / rate_per_s
         self._on_done = on_done
         self._wanted = asyncio.Event()
+        #: Clients that never answered: gone, or behind a silent firewall. They stay in the table
+        #: until it needs their place, and must not delay the next walk.
+        self._given_up: frozenset[WaitingFlow] = frozenset()
 
     def request(self) -> None:
         """There may be somebody to tell. Asking again while a walk runs starts its rounds anew."""
@@ -56,27 +59,32 @@ class ClientResetter:
             await self._walk()
 
     async def _walk(self) -> None:
-        found = 0
-        left: Sequence[WaitingFlow] = ()
-        rounds = list(ROUNDS_AFTER_S)
-        while rounds:
+        told: set[WaitingFlow] = set()
+        waiting: frozenset[WaitingFlow] = frozenset()
+        rounds: list[float] = []
+        while rounds or self._wanted.is_set():
             if self._wanted.is_set():
                 self._wanted.clear()
                 rounds = list(ROUNDS_AFTER_S)
             await asyncio.sleep(rounds.pop(0))
-            left = await asyncio.to_thread(self._datapath.waiting_flows)
-            found = max(found, len(left))
-            if not left and not self._wanted.is_set():
-                break
-            if rounds:
-                await self._solicit(left)
-        if found:
-            self._on_done(found, len(left))
+            waiting = frozenset(await asyncio.to_thread(self._datapath.waiting_flows))
+            left = waiting - self._given_up
+            if not left:
+                rounds.clear()
+            elif rounds:
+                told |= left
+                await self._solicit(list(left))
+        self._given_up = waiting
+        if told:
+            self._on_done(len(told), len(told & waiting))
 
     async def _solicit(self, flows: Sequence[WaitingFlow]) -> None:
         try:
             with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+                raw.setblocking(False)
                 for start in range(0, len(flows), _BATCH):
+                    if self._wanted.is_set():  # another failover: its clients come first, too
+                        return
                     for flow in flows[start : start + _BATCH]:
                         _send(raw, flow)
                     await asyncio.sleep(self._pause_s)

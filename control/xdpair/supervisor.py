@@ -22,7 +22,7 @@ from xdpair.core.errors import GroupNotUsed, ListenerNotFound
 from xdpair.core.events import Event, EventKind
 from xdpair.core.failover import Announce, Outcome, SlotPolicy, SlotState, WakeAt, WriteSlot
 from xdpair.core.health import Health, observe
-from xdpair.core.indexes import slot_name, unit_of
+from xdpair.core.indexes import slot_name, unit_of, units_of
 from xdpair.core.model import FlowAction, Listener, ListenerKey, Side
 from xdpair.core.status import ServerHealth, SlotStatus
 from xdpair.ports import Datapath, Prober, ProbeResult, ProbeTarget
@@ -72,6 +72,7 @@ class Supervisor:
         self._remembered = dict(remembered)
         self._last_moves_s = dict(last_moves_s or {})
         self._units: dict[str, Unit] = {}
+        self._starting = True
         self._drains: dict[ListenerKey, asyncio.TimerHandle] = {}
         self.drained: set[ListenerKey] = set()
         self.reachable: Set[IPv4Address] = frozenset()
@@ -96,28 +97,41 @@ class Supervisor:
             unit = self._units.get(name) or self._make_unit(
                 name, rows[slot_name(name)], group.lb_id, leaving.get(group.group_id, [])
             )
+            if unit.group_id not in {"", group.group_id}:
+                self._begin_anew(unit)
             unit.group_id, unit.policy = group.group_id, SlotPolicy.of(group)
             unit.listeners = tuple(listeners)
+        if self._starting:
+            self._starting = False
+            self._clear_leftovers()
 
-    def follow(self, desired: Desired) -> list[str]:
-        """Start, change and stop probes as the units now need; to be called after the tables are
-        applied.
-
-        Returns:
-            Units that are gone, whose stored state may be forgotten.
+    def _clear_leftovers(self) -> None:
+        """A crash may have come between the end of a unit and that of its slot: whoever gets its
+        name or row next must not inherit.
         """
-        names = {
-            unit_of(entry, desired.group(entry.group_id)) for entry in desired.listeners.values()
-        }
-        gone = [name for name in self._units if name not in names]
-        for name in gone:
+        self._remembered.clear()
+        self._last_moves_s.clear()
+        owned = {unit.row for unit in self._units.values()}
+        for row in self._datapath.used_slots():
+            slot = self._datapath.read_slot(row)
+            if row not in owned and slot is not None:
+                self._datapath.write_slot(row, units.vacated(slot))
+
+    def follow(self, desired: Desired) -> None:
+        """Start, change and stop probes and drains as the units now need; to be called after the
+        tables are applied.
+        """
+        names = units_of(desired)
+        for name in [name for name in self._units if name not in names]:
             self._drop_unit(self._units.pop(name))
         for unit in self._units.values():
             self._follow_checks(unit, dict(units.targets(desired, unit)))
             self._carry_out(
                 unit, failover.on_health(unit.state, unit.policy, unit.primary_up(), units.now_ns())
             )
-        return gone
+            self._follow_drains(unit)
+        for key in (self._drains.keys() | self.drained) - desired.listeners.keys():
+            self._end_drain(key)
 
     def close(self) -> None:
         """Stop probing; the slots stay as they are."""
@@ -132,7 +146,6 @@ class Supervisor:
         """Args: former: units of the same group that go, since its scope changed."""
         if former:
             state = units.inherit([unit.state for unit in former])
-            self._hooks.state(name, state)
             self._hooks.flows_ended()
         else:
             state = units.adopt(self._remembered.pop(name, None), self._datapath.read_slot(row))
@@ -140,9 +153,20 @@ class Supervisor:
         unit.last_change_time_s = max(
             (each.last_change_time_s for each in former), default=self._last_moves_s.pop(name, 0.0)
         )
+        if unit.last_change_time_s:
+            ago_s = max(time.time() - unit.last_change_time_s, 0.0)
+            unit.changed_ns = units.now_ns() - int(ago_s * 1e9)
         self._datapath.write_slot(row, state.slot)
+        self._hooks.state(name, state)
         self._units[name] = unit
         return unit
+
+    def _begin_anew(self, unit: Unit) -> None:
+        """The listener was given another group: what was said of the old one is not for this."""
+        unit.state = SlotState(units.vacated(unit.state.slot), up_since_ns=units.now_ns())
+        unit.last_change_time_s, unit.changed_ns = 0.0, None
+        self._datapath.write_slot(unit.row, unit.state.slot)
+        self._hooks.state(unit.name, unit.state)
 
     def _drop_unit(self, unit: Unit) -> None:
         for key in unit.checks:
@@ -309,7 +333,7 @@ class Supervisor:
         )
         if announce.kind in {EventKind.HELD, EventKind.RELEASED}:
             return
-        unit.last_change_time_s = time.time()
+        unit.last_change_time_s, unit.changed_ns = time.time(), now_ns
         self._follow_drains(unit)
         self._hooks.flows_ended()
 
@@ -325,17 +349,24 @@ class Supervisor:
 
     def _follow_drains(self, unit: Unit) -> None:
         """While the primary serves, connections kept on the secondary have the listener's drain
-        timeout to end.
+        timeout to end, counted from the failback.
         """
+        since_s = (units.now_ns() - unit.changed_ns) / 1e9 if unit.changed_ns is not None else 0.0
         for listener in unit.listeners:
-            self._end_drain(listener.key)
             timeout_s = listener.traffic.drain_timeout_s
             kept = listener.traffic.on_failback is FlowAction.KEEP
-            if unit.state.serving is Side.PRIMARY and kept and timeout_s:
-                loop = asyncio.get_running_loop()
-                self._drains[listener.key] = loop.call_later(
-                    timeout_s, self._on_drained, listener.key
-                )
+            left = unit.state.serving is Side.PRIMARY and unit.changed_ns is not None
+            if not (left and kept and timeout_s):
+                self._end_drain(listener.key)
+            elif listener.key not in self.drained:
+                self._drain_after(listener.key, min(max(timeout_s - since_s, 0.0), timeout_s))
+
+    def _drain_after(self, key: ListenerKey, delay_s: float) -> None:
+        timer = self._drains.pop(key, None)
+        if timer is not None:
+            timer.cancel()
+        loop = asyncio.get_running_loop()
+        self._drains[key] = loop.call_later(delay_s, self._on_drained, key)
 
     def _end_drain(self, key: ListenerKey) -> None:
         timer = self._drains.pop(key, None)
@@ -349,7 +380,6 @@ class Supervisor:
         del self._drains[key]
         self.drained.add(key)
         self._hooks.drained()
-        self._hooks.flows_ended()
 
     # -- answers -----------------------------------------------------------------------------------
 

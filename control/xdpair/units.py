@@ -43,6 +43,7 @@ class Unit:
     Attributes:
         listeners: all of the unit, running or not.
         last_change_time_s: CLOCK_REALTIME, for people.
+        changed_ns: the same moment by CLOCK_MONOTONIC, for decisions; None: never.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Unit:
     checks: dict[CheckKey, Check] = field(default_factory=dict)
     wake: asyncio.TimerHandle | None = None
     last_change_time_s: float = 0.0
+    changed_ns: int | None = None
 
     def primary_up(self) -> bool:
         """The verdict of all checks of the primary together; unchecked, it counts as fit."""
@@ -66,13 +68,26 @@ class Unit:
 def adopt(remembered: SlotState | None, live: failover.Slot | None) -> SlotState:
     """The state to go on from. What the data plane goes by wins: a crash may have come before the
     store heard of it.
+
+    The slot tells why its side serves: a failed primary is silenced, and only an operator ends the
+    flows of a healthy one.
     """
-    state = remembered or SlotState()
+    state = replace(remembered or SlotState(), up_since_ns=now_ns())
     if live is None or live == state.slot:
-        return replace(state, up_since_ns=now_ns())
-    failed = live.silenced[Side.PRIMARY]
-    cause = failover.Cause.HEALTH if failed else state.cause
-    return SlotState(live, cause, state.pinned, primary_up=not failed, up_since_ns=now_ns())
+        return state
+    if live.silenced[Side.PRIMARY]:
+        cause, pinned = failover.Cause.HEALTH, state.pinned
+    elif live.side is Side.SECONDARY and live.fence[Side.PRIMARY] == live.epoch:
+        cause, pinned = failover.Cause.OPERATOR, Side.SECONDARY
+    else:
+        cause, pinned = state.cause, state.pinned
+    return replace(
+        state,
+        slot=live,
+        cause=cause,
+        pinned=pinned if pinned is live.side else None,
+        primary_up=not live.silenced[Side.PRIMARY],
+    )
 
 
 def inherit(states: Sequence[SlotState]) -> SlotState:

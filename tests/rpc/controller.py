@@ -103,6 +103,7 @@ class Controller:
             supervisor=supervisor,
             events=events,
             on_event=remember,
+            on_flows_ended=_nothing_to_do,
             settled=_nothing_to_wait_for,
             describe_system=_system,
             limits=Limits(),
@@ -124,6 +125,10 @@ class Controller:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+def _nothing_to_do() -> None:
+    """No flows here."""
 
 
 async def _nothing_to_wait_for() -> None:

@@ -25,6 +25,12 @@ class FakeDatapath:
     def read_slot(self, row: int) -> Slot | None:
         return self.slots.get(row)
 
+    def used_slots(self) -> Sequence[int]:
+        return list(self.slots)
+
+    def check(self, tables: Tables) -> None:
+        """There is room for all."""
+
     def apply(self, tables: Tables) -> None:
         self.tables = tables
 

@@ -21,7 +21,6 @@ from tests.rpc.controller import Controller
 from xdpair.api.v1 import event_service_pb2, system_service_pb2
 from xdpair.api.v1.system_service_pb2 import InterfaceStatus
 from xdpair.cli.client import Client
-from xdpair.core.desired import Desired
 from xdpair.core.errors import ConfigError, StoreError
 
 SERVICES = {
@@ -158,7 +157,7 @@ def test_a_full_disk_is_unavailable_and_changes_nothing(
 ) -> None:
     calls.create_lb()
 
-    def full(old: Desired, new: Desired) -> None:
+    def full(*_: object) -> None:
         raise StoreError("no space left on device")
 
     store = controller.app._store
@@ -173,7 +172,7 @@ def test_a_change_is_finished_when_its_caller_hangs_up(
     controller: Controller, calls: Calls
 ) -> None:
     slow = SlowSave(controller.app._store.save)
-    controller.app._store.save = slow  # type: ignore[method-assign]
+    controller.app._store.save = slow  # type: ignore[method-assign, assignment]
     with pytest.raises(grpc.RpcError) as caught:
         calls.create_lb_within(0.2)
     assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
@@ -190,15 +189,15 @@ def test_a_change_is_finished_when_its_caller_hangs_up(
 class SlowSave:
     """Saves only when it may."""
 
-    def __init__(self, save: Callable[[Desired, Desired], None]) -> None:
+    def __init__(self, save: Callable[..., None]) -> None:
         self._save = save
         self.entered = threading.Event()
         self.go_on = threading.Event()
 
-    def __call__(self, old: Desired, new: Desired) -> None:
+    def __call__(self, *change: object) -> None:
         self.entered.set()
         assert self.go_on.wait(5)
-        self._save(old, new)
+        self._save(*change)
 
 
 def has_ipv6_loopback() -> bool:

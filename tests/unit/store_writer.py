@@ -27,7 +27,7 @@ def main(path: Path) -> None:
         store.save(world, grown)
         world = grown
         store.save_slots([SlotRecord("unit", SlotState(slot=Slot(epoch=number)))])
-        store.save_indexes({"server": number})
+        store.save(Desired(), Desired(), {"server": number})
         store.append_events([Event(EventKind.FAILOVER, seq=number)])
         print(number, flush=True)
 

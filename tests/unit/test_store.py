@@ -149,9 +149,9 @@ def test_document_under_the_wrong_key_is_named(database: Database, store: Sqlite
 def test_indexes_are_replaced_as_a_whole(
     database: Database, store: SqliteStore, reopened: Callable[[], SqliteStore]
 ) -> None:
-    store.save_indexes({"slot:a": 1, "slot:b": 2, "server:x": 1})
+    store.save(Desired(), Desired(), {"slot:a": 1, "slot:b": 2, "server:x": 1})
     before = rows_changed(database)
-    store.save_indexes({"slot:a": 1, "slot:b": 3, "server:y": 2})
+    store.save(Desired(), Desired(), {"slot:a": 1, "slot:b": 3, "server:y": 2})
     assert rows_changed(database) - before == 4  # b and x out, b and y in
     assert reopened().load_indexes() == {"slot:a": 1, "slot:b": 3, "server:y": 2}
 
@@ -161,7 +161,7 @@ def test_slots_survive_a_restart(store: SqliteStore, reopened: Callable[[], Sqli
     store.save_slots([SlotRecord("lb-1/tcp-80", SlotState())])
     store.save_slots([SlotRecord("lb-1/tcp-80", held), SlotRecord("rsp-1", SlotState())])
     store.save_slots([SlotRecord("rsp-gone", held)])
-    store.delete_slots(["rsp-gone", "rsp-never-was"])
+    store.save(Desired(), Desired(), gone=["rsp-gone", "rsp-never-was"])
     assert list(reopened().load_slots()) == [
         SlotRecord("lb-1/tcp-80", held),
         SlotRecord("rsp-1", SlotState()),

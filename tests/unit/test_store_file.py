@@ -185,7 +185,7 @@ def test_full_disk_refuses_and_keeps_what_it_has(small_disk: Path) -> None:
         assert refusal.metadata["code"] == FULL
         assert store.load() == kept
         with pytest.raises(StoreError):
-            store.save_indexes({f"slot:{number}": number for number in range(20_000)})
+            store.save(Desired(), Desired(), {f"slot:{number}": number for number in range(20_000)})
         assert store.load_indexes() == {}
         subprocess.run(["mount", "-o", "remount,size=4m", small_disk], check=True)
         grown = kept.create_server(Server("late", IPv4Address("192.0.2.1")))

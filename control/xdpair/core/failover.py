@@ -145,7 +145,13 @@ def switchover(state: SlotState, policy: SlotPolicy, to: Side | None, now_ns: in
     """
     wanted = to if to is not None else _other(state.serving)
     _require_usable(policy, wanted)
-    return _settle(replace(state, pinned=wanted), policy, now_ns, EventKind.SWITCHOVER)
+    settled, effects = _settle(replace(state, pinned=wanted), policy, now_ns, EventKind.SWITCHOVER)
+    if settled.serving is state.serving and state.pinned is not wanted:
+        effects = (
+            *effects,
+            Announce(EventKind.HELD, state.serving, state.serving, Cause.OPERATOR),
+        )
+    return settled, effects
 
 
 def failback(state: SlotState, policy: SlotPolicy, now_ns: int) -> Outcome:
@@ -160,7 +166,8 @@ def failback(state: SlotState, policy: SlotPolicy, now_ns: int) -> Outcome:
     _require_usable(policy, Side.PRIMARY)
     released = replace(state, pinned=None)
     if state.serving is Side.PRIMARY:
-        return released, ()
+        told = Announce(EventKind.RELEASED, Side.PRIMARY, Side.PRIMARY, Cause.OPERATOR)
+        return released, (told,) if state.pinned is not None else ()
     moved, effects = _move(released, policy, Side.PRIMARY, Cause.OPERATOR, EventKind.FAILBACK)
     return moved, effects
 

@@ -27,6 +27,11 @@ def unit_of(listener: Listener, group: PairGroup) -> str:
     return group.group_id if group.failover.scope is FailoverScope.GROUP else str(listener.key)
 
 
+def units_of(desired: Desired) -> set[str]:
+    """All failover units."""
+    return {unit_of(each, desired.group(each.group_id)) for each in desired.listeners.values()}
+
+
 def listener_name(key: ListenerKey) -> str:
     return f"listener:{key}"
 

@@ -72,6 +72,11 @@ class Datapath:
         """One aligned 64-bit store: this is the failover."""
         self.maps.slot_words[row] = _slot_word(slot)
 
+    def used_slots(self) -> list[int]:
+        """Rows that were ever written."""
+        rows: list[int] = np.flatnonzero(self.maps.slot_words).tolist()
+        return rows
+
     def read_slot(self, row: int) -> Slot | None:
         """What the data plane goes by; None if it was never written."""
         if not self.maps.slot_words[row]:
@@ -111,6 +116,15 @@ class Datapath:
 
     # -- tables ------------------------------------------------------------------------------------
 
+    def check(self, tables: Tables) -> None:
+        """Would ``apply`` find room? Writes nothing.
+
+        Raises:
+            LimitExceeded: the lookup table is too full.
+        """
+        words = {_lookup_word(key) for key in tables.lookup}
+        plan(self._geometry, self._places, self._tombstones, words)
+
     def apply(self, tables: Tables) -> None:
         """Make the maps say what ``tables`` says, from whatever they say now.
 
@@ -147,8 +161,7 @@ class Datapath:
             if link is None:
                 row["ifindex"] = 0
                 continue
-            row["mtu"] = min(link.mtu_bytes, 0xFFFF)
-            row["mac"][0] = np.frombuffer(link.mac, np.uint8)
+            row.view(np.uint64)[0] = _mac_word(link.mac, min(link.mtu_bytes, 0xFFFF))
             row["ifindex"] = link.ifindex
 
     def _write_lookup(self, change: Plan, words: Mapping[int, int]) -> None:
@@ -231,13 +244,18 @@ def _fill_listener(row: Array, entry: ListenerEntry) -> None:
     row["flags"] = entry.keep_primary * _KEEP_PRIMARY | entry.keep_secondary * _KEEP_SECONDARY
 
 
+def _mac_word(mac: bytes, mtu: int) -> int:
+    return int.from_bytes(mac + mtu.to_bytes(2, sys.byteorder), sys.byteorder)
+
+
 def _fill_server(row: Array, entry: ServerEntry) -> None:
     _fill(row, _server_identity(entry))
     if entry.hop is None:
         row["flags"] = 0
         return
-    row["dest_mac"][0] = np.frombuffer(entry.hop.dest_mac, np.uint8)
-    row["source_mac"][0] = np.frombuffer(entry.hop.source_mac, np.uint8)
-    row["mtu"] = min(entry.hop.mtu_bytes, 0xFFFF)
+    # Each MAC with what follows it is one word, so that no packet leaves for half of a new one.
+    words = row.view(np.uint64)
+    words[1] = _mac_word(entry.hop.dest_mac, min(entry.hop.mtu_bytes, 0xFFFF))
+    words[2] = _mac_word(entry.hop.source_mac, 0)
     row["ifindex"] = entry.hop.ifindex
     row["flags"] = _SERVER_RESOLVED

@@ -33,7 +33,12 @@ def waiting_flows(maps: Maps, running: Array) -> list[WaitingFlow]:
     """
     keys, values = maps.flows["keys"].reshape(-1), maps.flows["values"].reshape(-1)
     state = values["seen_state"] >> _STATE_SHIFT
-    used = (values["server"] != 0) & (values["server"] != _DIRECT) & (state >= _FIRST_OPEN_STATE) & (state <= _LAST_OPEN_STATE)
+    used = (
+        (values["server"] != 0)
+        & (values["server"] != _DIRECT)
+        & (state >= _FIRST_OPEN_STATE)
+        & (state <= _LAST_OPEN_STATE)
+    )
     places = np.flatnonzero(used)
     keys, values = keys[places], values[places]
     known = keys["listener"] < len(running)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 import time
@@ -93,6 +94,22 @@ class Pins:
         """True if there is nothing to load."""
         return self.program.exists() and self.layout_file.exists()
 
+    def keep_layout(self, text: str) -> None:
+        """Write the layout file whole or not at all: a start that finds half of one would fail.
+
+        Raises:
+            DatapathError: the disk refused.
+        """
+        draft = self.layout_file.with_suffix(".new")
+        try:
+            with draft.open("w") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(self.layout_file)
+        except OSError as error:
+            raise DatapathError(f"{self.layout_file}: {error.strerror}") from error
+
 
 class Loading:
     """A load that is under way, or was not needed.
@@ -135,7 +152,7 @@ class Loading:
             ) from None
         if self._child.returncode != 0:
             raise DatapathError("the XDP program could not be loaded:\n" + errors[-4000:])
-        self.pins.layout_file.write_text(output)
+        self.pins.keep_layout(output)
 
     def abandon(self) -> None:
         """End the child, if it still runs."""

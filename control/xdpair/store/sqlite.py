@@ -53,35 +53,35 @@ class SqliteStore:
                 servers=_read_all(db, resources.SERVERS),
             )
 
-    def save(self, old: Desired, new: Desired) -> None:
-        """Write what differs between the two, in one transaction.
+    def save(
+        self,
+        old: Desired,
+        new: Desired,
+        indexes: Mapping[str, int] | None = None,
+        gone: Collection[str] = (),
+    ) -> None:
+        """Write what differs between the two, and what follows from it, in one transaction.
 
         Args:
             old: what the store holds now.
             new: what it is to hold.
+            indexes: all there are from now on, only what differs is written; None: as before.
+            gone: units whose slots are to be forgotten; unknown ones are no error.
         """
         with self._database.transaction() as db:
             _write_difference(db, resources.LOAD_BALANCERS, old, new)
             _write_difference(db, resources.LISTENERS, old, new)
             _write_difference(db, resources.GROUPS, old, new)
             _write_difference(db, resources.SERVERS, old, new)
+            if indexes is not None:
+                _write_indexes(db, indexes)
+            db.executemany("DELETE FROM slots WHERE unit = ?", ((unit,) for unit in gone))
 
     # -- what must not move or be forgotten --------------------------------------------------------
 
     def load_indexes(self) -> dict[str, int]:
         with self._database.transaction() as db:
             return dict(db.execute("SELECT name, value FROM map_indexes"))
-
-    def save_indexes(self, indexes: Mapping[str, int]) -> None:
-        """Make ``indexes`` all there is; only what differs is written."""
-        with self._database.transaction() as db:
-            stored = set(db.execute("SELECT name, value FROM map_indexes"))
-            wanted = set(indexes.items())
-            db.executemany(
-                "DELETE FROM map_indexes WHERE name = ?",
-                ((name,) for name, _ in stored - wanted),
-            )
-            db.executemany("INSERT INTO map_indexes (name, value) VALUES (?, ?)", wanted - stored)
 
     def load_slots(self) -> Sequence[SlotRecord]:
         with self._database.transaction() as db:
@@ -94,11 +94,6 @@ class SqliteStore:
                 "INSERT OR REPLACE INTO slots (unit, document) VALUES (?, ?)",
                 ((record.unit, to_text(slot_state_to(record.state))) for record in records),
             )
-
-    def delete_slots(self, units: Collection[str]) -> None:
-        """Forget slots whose listener or group is gone; unknown ones are no error."""
-        with self._database.transaction() as db:
-            db.executemany("DELETE FROM slots WHERE unit = ?", ((unit,) for unit in units))
 
     # -- what happened -----------------------------------------------------------------------------
 
@@ -163,3 +158,12 @@ def _write_difference(db: sqlite3.Connection, kind: Kind[K, R], old: Desired, ne
             if before.get(key) is not resource and before.get(key) != resource
         ),
     )
+
+
+def _write_indexes(db: sqlite3.Connection, indexes: Mapping[str, int]) -> None:
+    stored = set(db.execute("SELECT name, value FROM map_indexes"))
+    wanted = set(indexes.items())
+    db.executemany(
+        "DELETE FROM map_indexes WHERE name = ?", ((name,) for name, _ in stored - wanted)
+    )
+    db.executemany("INSERT INTO map_indexes (name, value) VALUES (?, ?)", wanted - stored)
