@@ -11,7 +11,8 @@
 
 #include <linux/types.h>
 
-/* Grows whenever a struct or the meaning of a map changes. */
+/* Grows whenever a map means something else though no struct changes, such as with another hash in
+ * tables.h: this file's text names the maps' directory, so that nothing old is taken up. */
 #define XDPAIR_ABI 1
 
 #define SIDES 2
@@ -49,7 +50,7 @@ _Static_assert(sizeof(struct lookup_key) == 8, "a key is compared as one word");
 #define LOOKUP_MAX_BUCKETS 4 /* consecutive ones that a key may be found in */
 #define LOOKUP_MULTIPLIER 0x9e3779b97f4a7c15ULL
 
-/* One cache line of an open-addressing table. A bucket with an EMPTY way ends the search. */
+/* One cache line of an open-addressing table. A bucket whose last way is EMPTY ends the search. */
 struct lookup_bucket {
 	struct lookup_key keys[LOOKUP_WAYS];
 	__u32 values[LOOKUP_WAYS];

@@ -12,6 +12,7 @@ import contextlib
 import gc
 import logging
 import random
+import resource
 import signal
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -122,6 +123,7 @@ class Controller:
         return 1 if self._failed else 0
 
     async def _start(self) -> None:
+        _raise_descriptor_limit()
         await self._app.start()
         self._network.on_change = self._refresh
         self._refresh()  # what changed while nobody listened
@@ -256,6 +258,12 @@ def describe_event(event: Event) -> str:
         event.error,
     )
     return " ".join(part for part in (*parts, event.message) if part)
+
+
+def _raise_descriptor_limit() -> None:
+    """Each check may have a socket open, and the usual soft limit is 1,024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 @contextlib.asynccontextmanager

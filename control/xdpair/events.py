@@ -49,6 +49,10 @@ class EventLog:
         A reader that is too slow, or asks for what is forgotten, is told how many events it missed.
         """
         seen = after_seq
+        if after_seq > self._last_seq:
+            words = f"events after {self._last_seq} were lost in a crash; their numbers come again"
+            yield Event(EventKind.WARNING, seq=self._last_seq, time_s=self._now_s(), message=words)
+            seen = self._last_seq
         while True:
             news = self._news
             for event in self._after(seen):
