@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.pair import World, world_of
+from tests.e2e.world import World, world_of
 
 
 @pytest.fixture(scope="module")

@@ -15,18 +15,12 @@ _CHUNK = 65536
 
 
 class _Socket:
-    """A connected socket of the client; raises what the kernel raises."""
+    """A connected socket; raises what the kernel raises."""
 
     def __init__(
-        self,
-        lab: Lab,
-        kind: socket.SocketKind,
-        address: str,
-        port: int,
-        source_port: int,
-        timeout_s: float,
+        self, sock: socket.socket, address: str, port: int, source_port: int, timeout_s: float
     ) -> None:
-        self.sock = lab.client.socket(kind)
+        self.sock = sock
         try:
             self.sock.settimeout(timeout_s)
             if source_port:
@@ -50,18 +44,24 @@ class _Socket:
 
 
 class Dialogue(_Socket):
-    """One TCP connection that stays open from question to question."""
+    """One TCP connection of the client that stays open from question to question.
+
+    Args:
+        lab: None: the connection is of the namespace that the caller is in.
+    """
 
     def __init__(
         self,
-        lab: Lab,
+        lab: Lab | None,
         address: str,
         port: int = SERVICE_PORT,
         *,
         source_port: int = 0,
         timeout_s: float = 3.0,
     ) -> None:
-        super().__init__(lab, socket.SOCK_STREAM, address, port, source_port, timeout_s)
+        kind = socket.SOCK_STREAM
+        sock = lab.client.socket(kind) if lab else socket.socket(socket.AF_INET, kind)
+        super().__init__(sock, address, port, source_port, timeout_s)
         self._address = address
 
     def ask(self, path: str = "/") -> str:
@@ -82,13 +82,9 @@ class Dialogue(_Socket):
             received += data
         return answer[1]
 
-    def reset_on_close(self) -> None:
-        """Leave nothing behind: its port is free at once."""
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-
 
 class Datagrams(_Socket):
-    """One UDP socket, for as many datagrams as wanted."""
+    """One UDP socket of the client, for as many datagrams as wanted."""
 
     def __init__(
         self,
@@ -99,7 +95,8 @@ class Datagrams(_Socket):
         source_port: int = 0,
         timeout_s: float = 2.0,
     ) -> None:
-        super().__init__(lab, socket.SOCK_DGRAM, address, port, source_port, timeout_s)
+        sock = lab.client.socket(socket.SOCK_DGRAM)
+        super().__init__(sock, address, port, source_port, timeout_s)
 
     def ask(self, payload: bytes = b"?") -> str:
         """The side that answers."""

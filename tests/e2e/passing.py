@@ -13,6 +13,8 @@ from tests.lab.lab import Lab
 from xdpair.datapath.syscalls import obj_pin
 
 NAME = "somebody_elses"
+#: What xdpair's own program is called.
+OURS = "xdp_pair"
 
 _NR_BPF = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "ppc64le": 361, "s390x": 351}
 _BPF_PROG_LOAD = 5

@@ -5,12 +5,16 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
+from typing import get_args
 
 import pytest
 
+from tests.e2e.checks import BUSY_S, HTTP, SOON_S, UDP_TEXT, check, duration
 from tests.e2e.dialogue import Datagrams, Dialogue
-from tests.e2e.pair import BUSY_S, HTTP, SOON_S, UDP_TEXT, Pair, World, check, duration
+from tests.e2e.pair import Pair
+from tests.e2e.world import World
 from tests.lab import analysis
+from tests.lab.traffic import WaitingMode
 from xdpair.api.v1.listener_pb2 import TrafficPolicy
 from xdpair.api.v1.server_group_pb2 import FailoverPolicy
 
@@ -105,7 +109,7 @@ def test_connections_are_reset_if_the_policy_says_so(world: World) -> None:
     with ExitStack() as stack:
         clients = [
             stack.enter_context(world.lab.traffic.waiting(20, address=pair.vip, mode=mode))
-            for mode in ("hold", "silent", "ask")
+            for mode in get_args(WaitingMode)
         ]
         world.lab.servers["primary"].start()
         pair.await_serving("primary")

@@ -10,8 +10,10 @@ from typing import TypeAlias
 
 import pytest
 
+from tests.e2e.checks import BUSY_S, HTTP, IMPATIENT, UDP_TEXT, await_true, check
 from tests.e2e.dialogue import Datagrams, Dialogue
-from tests.e2e.pair import BUSY_S, HTTP, IMPATIENT, UDP_TEXT, Pair, World, await_true, check
+from tests.e2e.pair import Pair
+from tests.e2e.world import World
 from tests.lab import analysis
 from tests.lab.faults import LabEvent
 from xdpair.api.v1.event_pb2 import Event

@@ -8,8 +8,9 @@ import time
 
 import pytest
 
+from tests.e2e.checks import BUSY_S, UDP_SILENT, UDP_TEXT, check
 from tests.e2e.dialogue import Datagrams
-from tests.e2e.pair import BUSY_S, UDP_SILENT, UDP_TEXT, World, check
+from tests.e2e.world import World
 from tests.lab import analysis
 from xdpair.api.v1.listener_pb2 import HealthCheck
 

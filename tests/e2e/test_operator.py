@@ -9,8 +9,10 @@ import time
 import grpc
 import pytest
 
+from tests.e2e.checks import HTTP, UDP_TEXT, check
 from tests.e2e.dialogue import Datagrams, Dialogue
-from tests.e2e.pair import HTTP, UDP_TEXT, Pair, World, check
+from tests.e2e.pair import Pair
+from tests.e2e.world import World
 from tests.lab import analysis
 from tests.rpc.calls import refused
 from xdpair.api.v1.server_group_pb2 import FailoverPolicy, ServerGroup

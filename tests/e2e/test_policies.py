@@ -7,8 +7,9 @@ import time
 
 import pytest
 
+from tests.e2e.checks import BUSY_S, HTTP, IMPATIENT, UDP_TEXT, UNCHECKED, await_true, check
 from tests.e2e.dialogue import Datagrams, Dialogue
-from tests.e2e.pair import BUSY_S, HTTP, IMPATIENT, UDP_TEXT, UNCHECKED, World, await_true, check
+from tests.e2e.world import World
 from tests.lab import analysis
 from xdpair.api.v1.listener_pb2 import HealthCheck
 from xdpair.api.v1.server_group_pb2 import FailoverPolicy, ServerGroup

@@ -166,14 +166,15 @@ def now_and(action: Callable[[], object], *, after_s: float) -> tuple[threading.
     return timer, done_ns
 
 
-def test_probes_keep_their_rate_in_real_time(hosts: Hosts) -> None:
+def test_probes_do_not_drift_in_real_time(hosts: Hosts) -> None:
+    """Half a millisecond of lateness a probe would make 20 ms in the end."""
     balancer, server = hosts
     with closing(server.tcp_server()):
-        results = balancer.probe(tcp(), enough=at_least(100))
-    took_s = (results[-1].started_ns - results[0].started_ns) / 1e9
-    assert 0.98 <= took_s <= 1.5  # a busy machine makes it skip starts, never shift them
-    late_ms = [(r.started_ns - results[0].started_ns) / 1e6 % 10 for r in results]
-    assert statistics.median(late_ms) < 3
+        results = balancer.probe(tcp(50, 50), enough=at_least(41))
+    since_first_ms = [(r.started_ns - results[0].started_ns) / 1e6 for r in results]
+    assert 1_990 <= since_first_ms[-1] <= 3_000  # a busy machine makes it skip starts
+    off_grid_ms = [(since_ms + 25) % 50 - 25 for since_ms in since_first_ms[-10:]]
+    assert min(abs(ms) for ms in off_grid_ms) < 10
     assert statistics.fmean(r.passed for r in results) > 0.9
 
 

@@ -12,8 +12,10 @@ from typing import TypeAlias
 
 import pytest
 
+from tests.e2e.checks import BUSY_S, HTTP, IMPATIENT, UDP_TEXT, check
 from tests.e2e.dialogue import Datagrams, Dialogue
-from tests.e2e.pair import BUSY_S, HTTP, IMPATIENT, UDP_TEXT, Pair, World, check, world_of
+from tests.e2e.pair import Pair
+from tests.e2e.world import World, world_of
 from tests.lab import analysis
 from xdpair.api.v1.event_pb2 import Event
 from xdpair.api.v1.server_group_pb2 import FailoverPolicy, ServerGroup, SlotStatus
@@ -173,7 +175,7 @@ def test_events_are_numbered_on(world: World, end: Ending) -> None:
     assert "adopted" in started[0].message
 
 
-# -- worlds of their own: what they change is not for others ------------------------------------------
+# -- worlds of their own: what they change is not for others ---------------------------------------
 
 
 def test_after_a_reboot_everything_comes_from_the_store() -> None:
