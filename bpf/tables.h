@@ -56,9 +56,12 @@ static __always_inline __u16 flow_idle(const struct flow_value *v, __u16 now)
 	return (now - v->seen_state) & FLOW_SEEN_MASK;
 }
 
-/* The murmur3 finaliser: neighbouring ports and addresses end up far apart. */
+/* The murmur3 finaliser: neighbouring ports and addresses end up far apart. Of the client alone: so the
+ * CPU can fetch the bucket while it still looks for the listener, and all flows of one client port,
+ * among which an answer to a shared endpoint has to be told, are on one cache line. */
 static __always_inline __u32 flow_hash(__u64 key)
 {
+	key &= ~FIELD(0xffff, 6, 2);
 	key ^= key >> 33;
 	key *= 0xff51afd7ed558ccdULL;
 	key ^= key >> 33;

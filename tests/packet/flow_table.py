@@ -32,9 +32,9 @@ class FlowTable:
     def __init__(self, buckets: np.ndarray[Any, np.dtype[Any]]) -> None:
         self._buckets = buckets
 
-    def bucket(self, client: Endpoint, listener: int) -> int:
-        """Where a flow lives: the murmur3 finaliser over its key as this CPU reads it."""
-        key = int.from_bytes(_key_octets(client, listener), sys.byteorder)
+    def bucket(self, client: Endpoint) -> int:
+        """Where a client's flows live: the murmur3 finaliser over their key's first six octets."""
+        key = int.from_bytes(_key_octets(client, 0), sys.byteorder)
         key = (key ^ key >> 33) * 0xFF51AFD7ED558CCD & _WORD
         key = (key ^ key >> 33) * 0xC4CEB9FE1A85EC53 & _WORD
         return key >> (64 - (len(self._buckets).bit_length() - 1))
@@ -67,14 +67,14 @@ class FlowTable:
 
     def sharing_bucket(self, client: Endpoint, listener: int, count: int) -> list[Endpoint]:
         """Clients whose flows compete with this one's for the same ways; it comes first."""
-        bucket = self.bucket(client, listener)
+        bucket = self.bucket(client)
         ports = (Endpoint(client.address, port) for port in range(1, 65536))
-        others = (end for end in ports if end != client and self.bucket(end, listener) == bucket)
+        others = (end for end in ports if end != client and self.bucket(end) == bucket)
         return [client, *(next(others) for _ in range(count - 1))]
 
     def _ways(self, client: Endpoint, listener: int) -> Iterator[tuple[bool, Any]]:
         wanted = _key_octets(client, listener)
-        row = self._buckets[self.bucket(client, listener)]
+        row = self._buckets[self.bucket(client)]
         for way in range(WAYS):
             yield row["keys"][way].tobytes() == wanted, row["values"][way]
 
