@@ -19,7 +19,7 @@ from ipaddress import IPv4Address
 from xdpair.core import indexes
 from xdpair.core.compile import compile_tables
 from xdpair.core.desired import Desired
-from xdpair.core.errors import CheckedListenerNotFound, LimitExceeded, NetworkError
+from xdpair.core.errors import CheckedListenerNotFound, LimitExceeded
 from xdpair.core.events import Event, EventKind
 from xdpair.core.indexes import Limits
 from xdpair.core.model import (
@@ -36,6 +36,7 @@ from xdpair.core.tables import Facts, Tables
 from xdpair.events import EventLog
 from xdpair.ports import Datapath, Network, Store
 from xdpair.supervisor import Supervisor
+from xdpair.vips import Vips
 
 _log = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ class Application:
         settled: Callable[[], Awaitable[None]],
         describe_system: Callable[[], SystemStatus],
         limits: Limits,
-        announce_vips: bool,
+        vips: Vips,
     ) -> None:
         self.desired = Desired()
         self.events = events
@@ -83,11 +84,10 @@ class Application:
         self._settled = settled
         self.system = describe_system
         self._limits = limits
-        self._announce_vips = announce_vips
+        self._vips = vips
         self._rows: dict[str, int] = {}
         self._tables = Tables()
         self._generation = 0
-        self._announced: dict[str, LoadBalancer] = {}
         self._changing = asyncio.Lock()
 
     async def start(self) -> None:
@@ -107,7 +107,7 @@ class Application:
         self._watch()
         await self._network.settle(SETTLE_S)
         self._apply(self._compile(desired, rows))
-        await self._follow_vips()
+        await self._vips.follow(self.desired)
 
     def refresh(self) -> None:
         """The network or a drain changed: bring the tables up to date."""
@@ -188,7 +188,7 @@ class Application:
             if self._generation != generation:  # the network changed while the disk was written
                 tables = self._compile(new, rows)
             self._apply(tables)
-            await self._follow_vips()
+            await self._vips.follow(self.desired)
 
     # -- the one step ------------------------------------------------------------------------------
 
@@ -231,38 +231,7 @@ class Application:
     async def follow_vips(self) -> None:
         """Announce what could not be announced so far: an interface has come."""
         async with self._changing:
-            await self._follow_vips()
-
-    async def _follow_vips(self) -> None:
-        if not self._announce_vips:
-            return
-        for lb_id, lb in list(self._announced.items()):
-            if self.desired.load_balancers.get(lb_id) is None:
-                await self._attempt("withdraw", lb, self._network.withdraw(lb.address))
-                del self._announced[lb_id]
-        for lb_id, lb in self.desired.load_balancers.items():
-            known = self._announced.get(lb_id)
-            if known is not None and known.interface == lb.interface:
-                continue
-            announcing = self._network.announce(lb.address, lb.interface or None)
-            if await self._attempt("announce", lb, announcing):
-                self._announced[lb_id] = lb
-
-    async def _attempt(self, verb: str, lb: LoadBalancer, step: Awaitable[object]) -> bool:
-        try:
-            await step
-        except NetworkError as error:
-            words = f"could not {verb} {lb.address}: {error}"
-            self._on_event(Event(EventKind.WARNING, lb_id=lb.lb_id, message=words))
-            _log.warning("%s", words)
-            return False
-        return True
-
-    async def withdraw_vips(self) -> None:
-        """Take the addresses off this host: another one takes over."""
-        for lb in self._announced.values():
-            await self._attempt("withdraw", lb, self._network.withdraw(lb.address))
-        self._announced.clear()
+            await self._vips.follow(self.desired)
 
     # -- operators ---------------------------------------------------------------------------------
 

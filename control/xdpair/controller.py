@@ -39,6 +39,7 @@ from xdpair.rpc.server import ApiServer
 from xdpair.store.sqlite import SqliteStore
 from xdpair.supervisor import Hooks, Supervisor
 from xdpair.units import last_moves_s
+from xdpair.vips import Vips
 
 _log = logging.getLogger("xdpair")
 
@@ -78,6 +79,7 @@ class Controller:
         prober = ProbeScheduler(asyncio.get_running_loop(), rng=random.Random())
         remembered = {record.unit: record.state for record in store.load_slots()}
         self._supervisor = Supervisor(datapath, prober, hooks, remembered, last_moves_s(past))
+        self._vips = Vips(network, self._on_event, enabled=config.vip.announce)
         self._app = Application(
             store=store,
             datapath=datapath,
@@ -89,7 +91,7 @@ class Controller:
             settled=self._recorder.settled,
             describe_system=self._system,
             limits=Limits(config.max_listeners, config.max_servers),
-            announce_vips=config.vip.announce,
+            vips=self._vips,
         )
         self._api = ApiServer(self._app, config.api.socket, config.api.listen)
 
@@ -154,7 +156,7 @@ class Controller:
         for task in self._attaching:
             task.cancel()
         if self._config.vip.withdraw_on_exit:
-            await self._app.withdraw_vips()
+            await self._vips.withdraw_all()
         self._on_event(Event(EventKind.STOPPED, message="packets go on as last decided"))
         try:
             await self._recorder.flush()

@@ -23,8 +23,9 @@ from xdpair.core.events import Event, EventKind
 from xdpair.core.failover import Announce, Outcome, SlotPolicy, SlotState, WakeAt, WriteSlot
 from xdpair.core.health import Health, observe
 from xdpair.core.indexes import slot_name, unit_of, units_of
-from xdpair.core.model import FlowAction, Listener, ListenerKey, Side
+from xdpair.core.model import Listener, ListenerKey, Side
 from xdpair.core.status import ServerHealth, SlotStatus
+from xdpair.drains import Drains
 from xdpair.ports import Datapath, Prober, ProbeResult, ProbeTarget
 from xdpair.units import Check, CheckKey, Unit
 
@@ -50,7 +51,6 @@ class Supervisor:
     """All failover units. For the event loop's thread only.
 
     Attributes:
-        drained: listeners whose drain timeout is over.
         reachable: the servers that the data plane knows a next hop of.
 
     Args:
@@ -73,9 +73,13 @@ class Supervisor:
         self._last_moves_s = dict(last_moves_s or {})
         self._units: dict[str, Unit] = {}
         self._starting = True
-        self._drains: dict[ListenerKey, asyncio.TimerHandle] = {}
-        self.drained: set[ListenerKey] = set()
+        self._drains = Drains(hooks.drained)
         self.reachable: Set[IPv4Address] = frozenset()
+
+    @property
+    def drained(self) -> frozenset[ListenerKey]:
+        """Listeners whose drain timeout is over."""
+        return frozenset(self._drains.over)
 
     # -- following what users ask for --------------------------------------------------------------
 
@@ -129,9 +133,8 @@ class Supervisor:
             self._carry_out(
                 unit, failover.on_health(unit.state, unit.policy, unit.primary_up(), units.now_ns())
             )
-            self._follow_drains(unit)
-        for key in (self._drains.keys() | self.drained) - desired.listeners.keys():
-            self._end_drain(key)
+            self._drains.follow(unit)
+        self._drains.forget_others(desired.listeners.keys())
 
     def close(self) -> None:
         """Stop probing; the slots stay as they are."""
@@ -139,8 +142,7 @@ class Supervisor:
         for unit in self._units.values():
             if unit.wake is not None:
                 unit.wake.cancel()
-        for timer in self._drains.values():
-            timer.cancel()
+        self._drains.close()
 
     def _make_unit(self, name: str, row: int, lb_id: str, former: Sequence[Unit]) -> Unit:
         """Args: former: units of the same group that go, since its scope changed."""
@@ -173,8 +175,6 @@ class Supervisor:
             self._prober.stop(key)
         if unit.wake is not None:
             unit.wake.cancel()
-        for listener in unit.listeners:
-            self._end_drain(listener.key)
         self._datapath.write_slot(unit.row, units.vacated(unit.state.slot))
 
     def _follow_checks(self, unit: Unit, targets: dict[CheckKey, ProbeTarget]) -> None:
@@ -334,7 +334,7 @@ class Supervisor:
         if announce.kind in {EventKind.HELD, EventKind.RELEASED}:
             return
         unit.last_change_time_s, unit.changed_ns = time.time(), now_ns
-        self._follow_drains(unit)
+        self._drains.follow(unit)
         self._hooks.flows_ended()
 
     def _wake_at(self, unit: Unit, at_ns: int) -> None:
@@ -346,40 +346,6 @@ class Supervisor:
             self._carry_out(unit, failover.on_tick(unit.state, unit.policy, units.now_ns()))
 
         unit.wake = asyncio.get_running_loop().call_later(delay_s, on_wake)
-
-    def _follow_drains(self, unit: Unit) -> None:
-        """While the primary serves, connections kept on the secondary have the listener's drain
-        timeout to end, counted from the failback.
-        """
-        since_s = (units.now_ns() - unit.changed_ns) / 1e9 if unit.changed_ns is not None else 0.0
-        for listener in unit.listeners:
-            timeout_s = listener.traffic.drain_timeout_s
-            kept = listener.traffic.on_failback is FlowAction.KEEP
-            left = unit.state.serving is Side.PRIMARY and unit.changed_ns is not None
-            if not (left and kept and timeout_s):
-                self._end_drain(listener.key)
-            elif listener.key not in self.drained:
-                self._drain_after(listener.key, min(max(timeout_s - since_s, 0.0), timeout_s))
-
-    def _drain_after(self, key: ListenerKey, delay_s: float) -> None:
-        timer = self._drains.pop(key, None)
-        if timer is not None:
-            timer.cancel()
-        loop = asyncio.get_running_loop()
-        self._drains[key] = loop.call_later(delay_s, self._on_drained, key)
-
-    def _end_drain(self, key: ListenerKey) -> None:
-        timer = self._drains.pop(key, None)
-        if timer is not None:
-            timer.cancel()
-        if key in self.drained:
-            self.drained.discard(key)
-            self._hooks.drained()
-
-    def _on_drained(self, key: ListenerKey) -> None:
-        del self._drains[key]
-        self.drained.add(key)
-        self._hooks.drained()
 
     # -- answers -----------------------------------------------------------------------------------
 

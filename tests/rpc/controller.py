@@ -20,6 +20,7 @@ from xdpair.events import EventLog
 from xdpair.rpc.server import ApiServer
 from xdpair.store.sqlite import SqliteStore
 from xdpair.supervisor import Hooks, Supervisor
+from xdpair.vips import Vips
 
 _T = TypeVar("_T")
 
@@ -107,7 +108,7 @@ class Controller:
             settled=_nothing_to_wait_for,
             describe_system=_system,
             limits=Limits(),
-            announce_vips=True,
+            vips=Vips(self.network, remember, enabled=True),
         )
         await self.app.start()
         self.server = ApiServer(self.app, self.socket, self._listen)

@@ -161,7 +161,7 @@ def test_a_full_disk_is_unavailable_and_changes_nothing(
         raise StoreError("no space left on device")
 
     store = controller.app._store
-    store.save = full  # type: ignore[method-assign]
+    store.save = full  # type: ignore[method-assign, assignment]
     with refused(grpc.StatusCode.UNAVAILABLE, "OperationFailed.Store"):
         calls.create_group()
     with refused(grpc.StatusCode.NOT_FOUND, "InvalidParameter"):

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[2] / "control" / "xdpair"
 
 ADAPTERS = {"datapath", "net", "probes", "store"}
 #: The shell: what runs the core, through ports.
-SHELL = {"app", "events", "recorder", "resets", "supervisor", "units"}
+SHELL = {"app", "drains", "events", "recorder", "resets", "supervisor", "units", "vips"}
 
 #: Layer (a folder or module right under ``xdpair``) -> the other layers it may import.
 MAY_IMPORT: dict[str, set[str]] = {

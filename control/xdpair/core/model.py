@@ -8,22 +8,27 @@ holds a legal one. Rules between resources (does the group exist? is the port fr
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from ipaddress import IPv4Address
 
 from xdpair.core import errors
+from xdpair.core.rules import (
+    DESCRIPTION,
+    HTTP_HOST,
+    HTTP_PATH,
+    NAME,
+    SERVER_ID,
+    require,
+    require_id,
+    require_match,
+    require_range,
+    require_unicast,
+)
 
 #: Listener ports that the Server Load Balancer keeps for itself, by protocol number.
 RESERVED_UDP_PORTS = frozenset({250, 4789, 4790})
 MAX_LISTENERS_PER_LOAD_BALANCER = 50
-
-_NAME = re.compile(r"[A-Za-z0-9\-/._]{0,80}")
-_DESCRIPTION = re.compile(r"[A-Za-z0-9\-/._ ]{0,256}")
-_SERVER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-._]{0,62}")
-_HTTP_HOST = re.compile(r"[A-Za-z0-9.\-]{0,80}")
-_HTTP_PATH = re.compile(r"/[A-Za-z0-9\-/.%?#&=_]{0,79}")
 
 
 class Protocol(IntEnum):
@@ -83,38 +88,6 @@ class ListenerState(Enum):
     RUNNING = "running"
 
 
-def require(
-    condition: bool, error: type[errors.XdpairError], message: str, **metadata: object
-) -> None:
-    """Raise ``error`` unless ``condition`` holds."""
-    if not condition:
-        raise error(message, **metadata)
-
-
-def require_range(name: str, value: float, low: float, high: float) -> None:
-    """Raise ``InvalidInput`` unless ``low <= value <= high``."""
-    require(
-        low <= value <= high,
-        errors.InvalidInput,
-        f"{name} must be {low} to {high}, not {value}",
-        field=name,
-    )
-
-
-def _require_match(name: str, value: str, pattern: re.Pattern[str]) -> None:
-    require(
-        pattern.fullmatch(value) is not None,
-        errors.InvalidInput,
-        f"{name} {value!r} does not match {pattern.pattern}",
-        field=name,
-    )
-
-
-def require_id(prefix: str, value: str) -> None:
-    """Raise ``InvalidInput`` unless ``value`` is ``<prefix>-`` and 1 to 59 of ``a-z0-9-``."""
-    _require_match(f"{prefix} id", value, re.compile(rf"{prefix}-[a-z0-9][a-z0-9-]{{0,58}}"))
-
-
 @dataclass(frozen=True, slots=True)
 class Server:
     """One machine of the inventory: what a server id stands for."""
@@ -125,25 +98,9 @@ class Server:
 
     def __post_init__(self) -> None:
         require(bool(self.server_id), errors.ServerIdEmpty, "Backend server id can not empty.")
-        _require_match("server id", self.server_id, _SERVER_ID)
-        _require_match("description", self.description, _DESCRIPTION)
+        require_match("server id", self.server_id, SERVER_ID)
+        require_match("description", self.description, DESCRIPTION)
         require_unicast("server address", self.address)
-
-
-def require_unicast(name: str, address: IPv4Address) -> None:
-    """Raise ``InvalidInput`` for an address that no packet can be sent to as one host."""
-    bad = (
-        address.is_multicast
-        or address.is_unspecified
-        or address.is_loopback
-        or address.is_link_local
-    )
-    require(
-        not bad and int(address) != 0xFFFFFFFF,
-        errors.InvalidInput,
-        f"{name} {address} is not a unicast address",
-        field=name,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +122,7 @@ class Member:
 
     def __post_init__(self) -> None:
         require(bool(self.server_id), errors.ServerIdEmpty, "Backend server id can not empty.")
-        _require_match("server id", self.server_id, _SERVER_ID)
+        require_match("server id", self.server_id, SERVER_ID)
         require(
             self.port != 0,
             errors.ServerPortEmpty,
@@ -184,7 +141,7 @@ class Member:
             f"weight must be 0 to 100, not {self.weight}",
             server=self.server_id,
         )
-        _require_match("description", self.description, _DESCRIPTION)
+        require_match("description", self.description, DESCRIPTION)
         if self.address is not None:
             require_unicast("server address", self.address)
 
@@ -221,7 +178,7 @@ class PairGroup:
 
     def __post_init__(self) -> None:
         require_id("rsp", self.group_id)
-        _require_match("name", self.name, _NAME)
+        require_match("name", self.name, NAME)
         require(
             (self.primary.server_id, self.primary.port)
             != (self.secondary.server_id, self.secondary.port),
@@ -273,8 +230,8 @@ class HealthCheck:
         require_range("fall", self.fall, 1, 10)
         if self.port is not None:
             require_range("health check port", self.port, 1, 65535)
-        _require_match("http_path", self.http_path, _HTTP_PATH)
-        _require_match("http_host", self.http_host, _HTTP_HOST)
+        require_match("http_path", self.http_path, HTTP_PATH)
+        require_match("http_host", self.http_host, HTTP_HOST)
         require(
             bool(self.http_codes) and self.http_codes <= {1, 2, 3, 4, 5},
             errors.InvalidInput,
@@ -352,7 +309,7 @@ class Listener:
             f"UDP ports {sorted(RESERVED_UDP_PORTS)} are reserved",
             port=self.key.port,
         )
-        _require_match("description", self.description, _DESCRIPTION)
+        require_match("description", self.description, DESCRIPTION)
         require(
             bool(self.group_id),
             errors.MissingParameter,
@@ -387,7 +344,7 @@ class LoadBalancer:
 
     def __post_init__(self) -> None:
         require_id("lb", self.lb_id)
-        _require_match("name", self.name, _NAME)
+        require_match("name", self.name, NAME)
         require_unicast("VIP", self.address)
         require(
             len(self.interface) <= 15,

@@ -15,8 +15,8 @@ from xdpair.core.model import (
     PairGroup,
     ServerKind,
     Side,
-    require,
 )
+from xdpair.core.rules import require
 from xdpair.core.status import SlotStatus
 from xdpair.rpc import names
 from xdpair.rpc.convert.scalars import (
