@@ -139,7 +139,7 @@ async def test_a_neighbour_without_traffic_stays_resolved(
     segment.hurry()
     await resolved(network, SERVER)
     gaps: list[bytes | None] = []
-    network.on_change = lambda: gaps.append(mac_of(network, SERVER))
+    network.on_change = lambda: seen.append(mac_of(network, SERVER))
     await asyncio.sleep(5)
     assert gaps == []
     state = listing("ip neigh show 10.77.0.2").split()[-1]
