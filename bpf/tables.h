@@ -162,10 +162,16 @@ static __always_inline void flow_update(__u64 *word, struct flow_value old, stru
 		__sync_val_compare_and_swap(word, from, to);
 }
 
+/* Where a neighbour is kept, if it is. */
+static __always_inline __u32 peer_home(__u64 word)
+{
+	return (word * LOOKUP_MULTIPLIER) >> (64 - PEER_BITS);
+}
+
 /* The index of a neighbour, learnt if new; 0: no room, or an ifindex that does not fit. */
 static __always_inline __u16 peer_learn(__u64 word, __u32 ifindex)
 {
-	__u32 index = (word * LOOKUP_MULTIPLIER) >> (64 - PEER_BITS);
+	__u32 index = peer_home(word);
 	struct peer_bucket *b = peers.lookup(&index);
 	int i;
 
