@@ -105,7 +105,7 @@ _Static_assert(sizeof(struct flow_key) == 8, "a key is compared as one word");
 #define FLOW_CLIENT_FIN 2  /* the client has said all it had to say */
 #define FLOW_SERVER_FIN 3  /* the server has */
 #define FLOW_CLOSED 4	   /* RST seen, or FIN from both */
-#define FLOW_RESET 5	   /* ended by us */
+#define FLOW_RESET 5	   /* ended by us; the client's own RST, if it comes, makes it CLOSED */
 /* In place of a server: the client asked a server itself, its packets do not come by a VIP. */
 #define FLOW_DIRECT 0xffff
 
@@ -182,6 +182,7 @@ struct exits {
 	__u64 drop_fragment;	   /* for a VIP or from a server's port: ports are lacking */
 	__u64 drop_fenced;	   /* from a server that no longer serves this flow */
 	__u64 drop_no_flow;	   /* RST, or answer several listeners may own */
+	__u64 drop_ended;	   /* RST of a client that was reset: it knows */
 	__u64 drop_unresolved;	   /* the server's next hop is not known */
 	__u64 drop_no_route;	   /* the kernel knows no way to the client */
 	__u64 drop_ttl;		   /* expired here */

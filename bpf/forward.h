@@ -124,8 +124,14 @@ static __always_inline int reset(struct exits *n, struct packet *p, struct answe
 	struct listener_counters *lc = listener_counters.lookup(&index);
 	__u64 *reason = refuse_rst(n, p);
 	struct flow_value ended = v;
+	__u8 state = flow_state(&v) == FLOW_CLOSED ? FLOW_CLOSED : FLOW_RESET;
 
-	ended.seen_state = seen_state(FLOW_RESET, now);
+	/* A RST of the client's own tells that it has none of this any more: ours arrived. */
+	if (p->tcp && p->tcp->rst) {
+		state = FLOW_CLOSED;
+		reason = &n->drop_ended;
+	}
+	ended.seen_state = seen_state(state, now);
 	flow_update(word, v, ended);
 	if (reason)
 		return (*reason)++, XDP_DROP;

@@ -67,13 +67,14 @@ class ClientResetter:
                 self._wanted.clear()
                 rounds = list(ROUNDS_AFTER_S)
             await asyncio.sleep(rounds.pop(0))
-            waiting = frozenset(await asyncio.to_thread(self._datapath.waiting_flows))
-            left = waiting - self._given_up
+            found = await asyncio.to_thread(self._datapath.waiting_flows)
+            waiting = frozenset(found)
+            left = [flow for flow in found if flow not in self._given_up]
             if not left:
                 rounds.clear()
             elif rounds:
-                told |= left
-                await self._solicit(list(left))
+                told |= set(left)
+                await self._solicit(left)
         self._given_up = waiting
         if told:
             self._on_done(len(told), len(told & waiting))

@@ -9,11 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e import passing
 from tests.e2e.checks import BUSY_S, HTTP, IMPATIENT, UDP_TEXT, UNCHECKED, await_true, check
 from tests.e2e.dialogue import Datagrams, Dialogue
 from tests.e2e.world import World, world_of
-from tests.lab import analysis
+from tests.lab import analysis, passing
 from tests.lab.topology import LINKS, Interface, Link
 from xdpair.api.v1.event_pb2 import Event
 from xdpair.api.v1.system_service_pb2 import InterfaceStatus

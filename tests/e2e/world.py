@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from tests.e2e import passing
 from tests.e2e.checks import UNCHECKED, await_true
 from tests.e2e.pair import Pair
+from tests.lab import passing
 from tests.lab.daemon import Daemon, Settings
 from tests.lab.lab import Lab
 from tests.lab.topology import SERVICE_PORT, SIDES, LabOptions, Role

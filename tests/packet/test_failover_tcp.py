@@ -103,9 +103,9 @@ def test_reset_has_the_exact_sequence_number(connected: Balancer, pair: Pair) ->
 @pytest.mark.parametrize("flags", [RST, RST | ACK, RST | FIN])
 def test_a_reset_is_not_answered(connected: Balancer, pair: Pair, flags: int) -> None:
     pair.primary_fails()
-    assert connected.run(to_web(flags=flags)) == dropped("no_flow")
+    assert connected.run(to_web(flags=flags)) == dropped("ended")
     assert connected.run(to_web()) == was_reset(to_web())
-    assert connected.run(to_web(flags=flags)) == dropped("no_flow")
+    assert connected.run(to_web(flags=flags)) == dropped("ended")
 
 
 @pytest.mark.parametrize("offset", [0, 4, 7, 15])

@@ -18,6 +18,8 @@ from xdpair.ports import WaitingFlow
 #: FLOW_ESTABLISHED, FLOW_CLIENT_FIN and FLOW_SERVER_FIN of bpf/abi.h: the client may still expect
 #: something.
 _FIRST_OPEN_STATE, _LAST_OPEN_STATE = 1, 3
+#: FLOW_RESET: the client was sent a RST, which may have been lost.
+_RESET_STATE = 5
 _STATE_SHIFT = 12
 #: FLOW_DIRECT: in place of a server, for clients that asked one themselves.
 _DIRECT = 0xFFFF
@@ -26,7 +28,7 @@ _KEEP_PRIMARY, _KEEP_SECONDARY = 1, 2
 
 def waiting_flows(maps: Maps, running: Array) -> list[WaitingFlow]:
     """TCP flows that ended by a change of side, and whose client may still be waiting for an
-    answer.
+    answer; first those whose client was sent no RST yet.
 
     Args:
         running: shape ``(max_listeners,)``, True for rows of ``listeners`` that are in use.
@@ -36,10 +38,10 @@ def waiting_flows(maps: Maps, running: Array) -> list[WaitingFlow]:
     used = (
         (values["server"] != 0)
         & (values["server"] != _DIRECT)
-        & (state >= _FIRST_OPEN_STATE)
-        & (state <= _LAST_OPEN_STATE)
+        & ((state >= _FIRST_OPEN_STATE) & (state <= _LAST_OPEN_STATE) | (state == _RESET_STATE))
     )
     places = np.flatnonzero(used)
+    places = places[np.argsort(state[places] == _RESET_STATE, kind="stable")]
     keys, values = keys[places], values[places]
     known = keys["listener"] < len(running)
     keys, values = keys[known], values[known]
@@ -50,7 +52,10 @@ def waiting_flows(maps: Maps, running: Array) -> list[WaitingFlow]:
 
 
 def _has_ended(maps: Maps, listeners: Array, values: Array) -> Array:
-    """Shape ``(flows,)``: fenced and not kept, or of a server that is no longer the listener's."""
+    """Shape ``(flows,)``: reset already, fenced and not kept, or of a server that is no longer the
+    listener's.
+    """
+    reset = values["seen_state"] >> _STATE_SHIFT == _RESET_STATE
     slots = maps.slots[listeners["slot"]]
     primary = values["server"] == listeners["server"][:, 0]
     secondary = values["server"] == listeners["server"][:, 1]
@@ -58,7 +63,8 @@ def _has_ended(maps: Maps, listeners: Array, values: Array) -> Array:
     keep = np.where(primary, _KEEP_PRIMARY, _KEEP_SECONDARY)
     # Serial-number arithmetic, RFC 1982: the difference of 16-bit words, read as signed.
     older = (values["epoch"] - fence).astype(np.uint16).view(np.int16) < 0
-    ended: Array = ~(primary | secondary) | (older & ((listeners["flags"] & keep) == 0))
+    fenced = older & ((listeners["flags"] & keep) == 0)
+    ended: Array = reset | ~(primary | secondary) | fenced
     return ended
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import grpc
 
-from tests.lab import removal
+from tests.lab import passing, removal
 from tests.lab.daemon import Daemon
 from tests.lab.demo import report
 from tests.lab.demo.clients import HTTP_HZ, UDP_HZ
@@ -74,6 +74,7 @@ class Demo:
         self._introduce()
         lab = Lab()
         with lab:
+            passing.attach_to_peers(lab)
             took_s = time.monotonic() - start_s
             self._screen.step("1. The lab: four network namespaces, real servers in two", took_s)
             daemon = start_controller(lab, self._screen)

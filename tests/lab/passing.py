@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An XDP program that passes everything: somebody else's, and what makes a veth a good receiver."""
+"""An XDP program that passes everything: somebody else's, and what makes veth a good receiver."""
 
 from __future__ import annotations
 
