@@ -71,6 +71,8 @@ class Announcer:
         self._announced: dict[IPv4Address, _Announced] = {}
         self._sender = ArpSender()
         self._tasks: dict[IPv4Address, asyncio.Task[None]] = {}
+        #: Of their own: one that was cut short would leave the address on both interfaces.
+        self._moves: dict[IPv4Address, asyncio.Task[None]] = {}
 
     async def announce(self, vip: IPv4Address, interface: str | None) -> str:
         """Add ``vip/32`` and send gratuitous ARP. Repeating it is harmless.
@@ -102,6 +104,9 @@ class Announcer:
         Raises:
             NetworkError: the kernel did not remove it.
         """
+        move = self._moves.get(vip)
+        if move is not None:
+            await asyncio.wait({move})
         self._stop(vip)
         announced = self._announced.pop(vip, None)
         if announced is not None:
@@ -116,17 +121,19 @@ class Announcer:
     def addresses_changed(self) -> None:
         """A VIP that is on ``lo`` for lack of a subnet may have one now."""
         for vip, announced in self._announced.items():
-            if (
-                announced.chosen
-                and announced.interface == LOOPBACK
-                and self._addresses.covering(vip)
-            ):
-                self._start(vip, self._move(vip))
+            if self._may_move(vip, announced) and vip not in self._moves:
+                self._moves[vip] = asyncio.create_task(self._move(vip), name=f"net:move {vip}")
+
+    def _may_move(self, vip: IPv4Address, announced: _Announced) -> bool:
+        on_loopback = announced.chosen and announced.interface == LOOPBACK
+        return on_loopback and bool(self._addresses.covering(vip))
 
     def close(self) -> None:
         """Stop sending. Addresses stay: traffic goes on without a controller."""
         for vip in list(self._tasks):
             self._stop(vip)
+        for move in self._moves.values():
+            move.cancel()
         self._sender.close()
 
     def _choose(self, vip: IPv4Address, interface: str | None) -> LinkState:
@@ -204,6 +211,8 @@ class Announcer:
             await self.announce(vip, None)
         except NetworkError as error:
             log.warning("%s", error)
+        finally:
+            del self._moves[vip]
 
     async def _send_repeatedly(self, vip: IPv4Address, interface: str) -> None:
         for pause_s in (*REPEAT_AFTER_S, None):
