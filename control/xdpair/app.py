@@ -198,8 +198,8 @@ class Application:
         self._supervisor.follow(self.desired)
 
     def _write(self, tables: Tables) -> None:
-        before, self._tables = self._tables, tables
         self._datapath.apply(tables)
+        before, self._tables = self._tables, tables
         self._tell_next_hops(before, tables)
         if _may_end_flows(before, tables):
             self._on_flows_ended()
@@ -209,7 +209,7 @@ class Application:
         self._supervisor.reachable = reachable
         servers = {server.address for server in after.servers.values()}
         known = {server.address for server in before.servers.values()}
-        for address in sorted((servers & reachable) - reached):
+        for address in sorted(reachable - reached):
             words = f"the way to {address} is known"
             self._on_event(Event(EventKind.NEXT_HOP_FOUND, message=words))
         for address in sorted((servers - reachable) & (reached | (servers - known))):

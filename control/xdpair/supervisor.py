@@ -185,13 +185,9 @@ class Supervisor:
             known = unit.checks.get(key)
             if known is not None and known.target == target:
                 continue
-            moved = known is None or (known.target.address, known.target.port) != (
-                target.address,
-                target.port,
-            )
-            unit.checks[key] = Check(
-                target, self._first_health(unit, key[1]) if moved or not known else known.health
-            )
+            same_server = known is not None and units.is_same_server(known.target, target)
+            health = known.health if known and same_server else self._first_health(unit, key[1])
+            unit.checks[key] = Check(target, health)
             self._prober.start(key, target, self._callback(unit, key), first_now=known is None)
 
     def _first_health(self, unit: Unit, side: Side) -> Health:

@@ -158,6 +158,11 @@ def status_of(unit: Unit) -> SlotStatus:
     )
 
 
+def is_same_server(one: ProbeTarget, other: ProbeTarget) -> bool:
+    """Whether what is known of the one is true of the other, however it is probed."""
+    return (one.address, one.port) == (other.address, other.port)
+
+
 def describe(target: ProbeTarget) -> str:
     """A probe in a few words: ``http 192.0.2.10:80/healthz``."""
     path = target.check.http_path if target.check.kind is CheckKind.HTTP else ""
