@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 
 from hypothesis import strategies as st
 
 from xdpair.core.desired import Desired
 from xdpair.core.model import (
+    AccessControlList,
+    AclEntry,
+    AclPolicy,
+    DefaultGroup,
     FailoverPolicy,
     FailoverScope,
     Listener,
@@ -20,6 +24,7 @@ from xdpair.core.model import (
     PairGroup,
     Protocol,
     TrafficPolicy,
+    WeightedGroup,
 )
 
 LB = LoadBalancer("lb-1", IPv4Address("203.0.113.10"))
@@ -50,6 +55,21 @@ class Wishes:
         self.desired = self.desired.create_group(group)
         return self
 
+    def weighted(self, group_id: str = "rsp-w", *members: Member, lb_id: str = LB.lb_id) -> Wishes:
+        self.desired = self.desired.create_group(WeightedGroup(group_id, lb_id, members))
+        return self
+
+    def default(self, *members: Member, lb_id: str = LB.lb_id) -> Wishes:
+        """Say who is in the load balancer's default group; their ports must be None."""
+        self.desired = self.desired.update_group(DefaultGroup(lb_id, members))
+        return self
+
+    def acl(self, acl_id: str = "acl-1", *networks: str) -> Wishes:
+        entries = tuple(AclEntry(IPv4Network(network)) for network in networks)
+        acl = AccessControlList(acl_id, acl_id.removeprefix("acl-"), entries=entries)
+        self.desired = self.desired.create_acl(acl)
+        return self
+
     def listener(
         self,
         port: int,
@@ -59,10 +79,18 @@ class Wishes:
         group_id: str = "rsp-1",
         state: ListenerState = ListenerState.RUNNING,
         traffic: TrafficPolicy | None = None,
+        server_port: int | None = None,
+        acl: AclPolicy | None = None,
     ) -> Wishes:
-        key = ListenerKey(lb_id, protocol, port)
-        policy = traffic if traffic is not None else TrafficPolicy.default_for(protocol)
-        self.desired = self.desired.create_listener(Listener(key, group_id, state, traffic=policy))
+        listener = Listener(
+            ListenerKey(lb_id, protocol, port),
+            group_id,
+            state,
+            traffic=traffic if traffic is not None else TrafficPolicy.default_for(protocol),
+            server_port=server_port,
+            acl=acl,
+        )
+        self.desired = self.desired.create_listener(listener)
         return self
 
 

@@ -25,12 +25,13 @@ class _JumpingSelector(selectors.EpollSelector):
     """Never waits: when no socket is ready, the time is the next timer's."""
 
     now_s = 1000.0
+    grace_s = _GRACE_S
 
     def select(
         self, timeout: float | None = None
     ) -> list[tuple[selectors.SelectorKey, selectors._EventMask]]:
         jump_s = 0.0 if timeout is None else max(timeout, 0.0)
-        ready = super().select(_GRACE_S if jump_s or timeout is None else 0)
+        ready = super().select(self.grace_s if jump_s or timeout is None else 0)
         if not ready:
             assert timeout is not None, "nothing would ever happen again"
             self.now_s += jump_s
@@ -41,10 +42,14 @@ class JumpingLoop(asyncio.SelectorEventLoop):
     """An event loop in which hours pass in an instant and no timer is ever late.
 
     What callbacks raise fails the test when the loop is closed.
+
+    Args:
+        grace_s: real time that answers are given to arrive before time jumps on.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, grace_s: float = _GRACE_S) -> None:
         self._jumping = _JumpingSelector()
+        self._jumping.grace_s = grace_s
         self.raised: list[BaseException] = []
         super().__init__(self._jumping)
         self.set_exception_handler(lambda _, context: self.raised.append(context["exception"]))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from xdpair.config import Config, LogLevel, XdpMode, load
+from xdpair.config import AuditConfig, Config, LogLevel, TlsConfig, XdpMode, load
 from xdpair.core.errors import ConfigError
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "xdpair.example.toml"
@@ -29,17 +29,19 @@ def key_names(value: object) -> dict[str, object]:
     }
 
 
+def shown_keys(table: dict[str, object]) -> dict[str, object]:
+    return {
+        key: shown_keys(value) if isinstance(value, dict) else None for key, value in table.items()
+    }
+
+
 def test_example_is_the_defaults() -> None:
     assert load(EXAMPLE) == Config(interfaces=("eth0",))
 
 
 def test_example_shows_every_key() -> None:
     content = tomllib.loads(EXAMPLE.read_text())
-    shown = {
-        key: dict.fromkeys(value) if isinstance(value, dict) else None
-        for key, value in content.items()
-    }
-    assert shown == key_names(Config(interfaces=("eth0",)))
+    assert shown_keys(content) == key_names(Config(interfaces=("eth0",)))
 
 
 def test_everything_can_be_said() -> None:
@@ -52,7 +54,11 @@ def test_everything_can_be_said() -> None:
         max_listeners = 1
         max_servers = 65535
         log_level = "debug"
-        api = { socket = "/a", listen = "[::1]:7443" }
+        api.socket = "/a"
+        api.listen = "[::1]:7443"
+        api.tls = { certificate = "/c", key = "/k", client_ca = "/ca" }
+        api.tokens.file = "/t"
+        audit = { file = "/log", max_bytes = 65536, keep = 1000 }
         vip = { announce = false, withdraw_on_exit = true }
         failover.reset_rate_per_s = 1
         """,
@@ -63,6 +69,10 @@ def test_everything_can_be_said() -> None:
     assert (config.xdp_mode, config.log_level) == (XdpMode.NATIVE, LogLevel.DEBUG)
     assert (config.flow_buckets, config.max_listeners, config.max_servers) == (1024, 1, 65535)
     assert (config.api.socket, config.api.listen) == (Path("/a"), "[::1]:7443")
+    assert config.api.tls == TlsConfig(Path("/c"), Path("/k"), Path("/ca"))
+    assert config.api.tokens.file == Path("/t")
+    assert config.audit == AuditConfig(Path("/log"), 65_536, 1000)
+    assert config.audit_file == Path("/log")
     assert (config.vip.announce, config.vip.withdraw_on_exit) == (False, True)
     assert config.failover.reset_rate_per_s == 1
 
@@ -87,6 +97,16 @@ def test_everything_can_be_said() -> None:
         ('api.socket = "api.sock"', "api.socket must be an absolute path, not 'api.sock'"),
         (f'api.socket = "/{"x" * 107}"', "api.socket must be at most 107 octets"),
         ("api.listen = 7443", "api.listen must be text in quotes, not 7443"),
+        ("api.tls = 1", "api.tls must be a table, [api.tls], not 1"),
+        ("api.tls.key = 1", "api.tls.key must be text in quotes, not 1"),
+        (
+            'api.tls.client_ca = "ca.crt"',
+            "api.tls.client_ca must be an absolute path, not 'ca.crt'",
+        ),
+        ('api.tokens.file = "tokens"', "api.tokens.file must be an absolute path, not 'tokens'"),
+        ('audit.file = "log"', "audit.file must be an absolute path, not 'log'"),
+        ("audit.max_bytes = 65535", "audit.max_bytes must be 65,536 to 1,000,000,000, not 65535"),
+        ("audit.keep = 0", "audit.keep must be 1 to 1,000, not 0"),
         ('vip.announce = "yes"', "vip.announce must be true or false, not 'yes'"),
         ("vip.withdraw_on_exit = 0", "vip.withdraw_on_exit must be true or false, not 0"),
         ("failover.reset_rate_per_s = 0", "failover.reset_rate_per_s must be 1 to 1,000,000"),
@@ -127,7 +147,8 @@ def test_interfaces_must_be_names(text: str, message: str) -> None:
     [
         ("flow_bucket = 1024", "unknown key flow_bucket: do you mean flow_buckets?"),
         ("[api]\nsockett = 1", "unknown key api.sockett: do you mean api.socket?"),
-        ("[api]\ntls = 1", "unknown key api.tls: allowed are api.socket, api.listen"),
+        ("[api]\nxyz = 1", "unknown key api.xyz: allowed are api.socket, api.listen, api.tls"),
+        ("[api.tls]\ncert = 1", "unknown key api.tls.cert: allowed are api.tls.certificate,"),
         ('[vip]\nlog_level = "info"', "vip.log_level: log_level belongs above the first [table]"),
         ("zebra = 1", "unknown key zebra: allowed are interfaces, state_dir,"),
     ],
@@ -138,24 +159,51 @@ def test_unknown_key_is_refused_with_advice(text: str, message: str) -> None:
     assert message in str(caught.value)
 
 
+TLS = 'tls = { certificate = "/c", key = "/k", client_ca = "/ca" }'
+TLS_WITHOUT_CA = 'tls = { certificate = "/c", key = "/k" }'
+
+
 @pytest.mark.parametrize(
-    "listen", ["", "127.0.0.1:1", "127.3.2.1:65535", "[::1]:7443", "localhost:7443"]
+    "listen", ["127.0.0.1:1", "192.0.2.1:65535", "0.0.0.0:7443", "[::]:7443", "localhost:7443"]
 )
-def test_loopback_may_be_unencrypted(listen: str) -> None:
-    assert parse(f'api.listen = "{listen}"').api.listen == listen
+def test_where_tcp_can_be_served(listen: str) -> None:
+    assert parse(f'[api]\nlisten = "{listen}"\n{TLS}').api.listen == listen
 
 
 @pytest.mark.parametrize(
     "listen",
     [
-        "0.0.0.0:7443", "[::]:7443", "192.0.2.1:7443", "example.org:7443", "127.0.0.1", ":7443",
-        "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:+1", "::1:7443", "[127.0.0.1]:7443",
-        "unix:/x", "127.0.0.1:7443 ", "127.1:7443",
+        "example.org:7443", "127.0.0.1", ":7443", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:+1",
+        "::1:7443", "[127.0.0.1]:7443", "unix:/x", "127.0.0.1:7443 ", "127.1:7443",
     ],
 )  # fmt: skip
-def test_nothing_else_may(listen: str) -> None:
-    with pytest.raises(ConfigError, match=r"api\.listen must be a loopback address and port"):
-        parse(f'api.listen = "{listen}"')
+def test_where_it_can_not(listen: str) -> None:
+    with pytest.raises(ConfigError, match=r"api\.listen must be an address and port"):
+        parse(f'[api]\nlisten = "{listen}"\n{TLS}')
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:7443", "0.0.0.0:7443"])
+def test_tcp_only_with_tls(listen: str) -> None:
+    with pytest.raises(ConfigError, match=r"api\.tls: TCP only with TLS") as caught:
+        parse(f'[api]\nlisten = "{listen}"')
+    assert caught.value.metadata["key"] == "api.listen"
+
+
+def test_tcp_only_if_somebody_could_call() -> None:
+    with pytest.raises(ConfigError, match="nobody could call"):
+        parse(f'[api]\nlisten = "[::]:7443"\n{TLS_WITHOUT_CA}')
+    tokens = f'[api]\nlisten = "[::]:7443"\n{TLS_WITHOUT_CA}\ntokens.file = "/t"'
+    assert parse(tokens).api.tls.client_ca is None
+
+
+@pytest.mark.parametrize(("given", "missing"), [("certificate", "key"), ("key", "certificate")])
+def test_a_certificate_takes_its_key(given: str, missing: str) -> None:
+    with pytest.raises(ConfigError, match=rf"api\.tls\.{missing} must be given"):
+        parse(f'api.tls.{given} = "/x"')
+
+
+def test_the_audit_log_is_with_the_state() -> None:
+    assert parse('state_dir = "/s"').audit_file == Path("/s/audit.jsonl")
 
 
 def test_file_is_named_in_every_error(tmp_path: Path) -> None:

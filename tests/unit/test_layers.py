@@ -12,7 +12,11 @@ PACKAGE = Path(__file__).parents[2] / "control" / "xdpair"
 
 ADAPTERS = {"datapath", "net", "probes", "store"}
 #: The shell: what runs the core, through ports.
-SHELL = {"app", "drains", "events", "recorder", "resets", "supervisor", "units", "vips"}
+SHELL = {
+    "app", "attachments", "audit", "audit_changes", "checks", "departures", "drains", "effects",
+    "events", "explainer", "hooks", "hops", "pairs", "pool", "pools", "rebuilds", "recorder",
+    "requests", "resets", "rollout", "supervisor", "sweeper", "units", "vips",
+}  # fmt: skip
 
 #: Layer (a folder or module right under ``xdpair``) -> the other layers it may import.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -20,9 +24,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ports": {"core"},
     **{adapter: {"core", "ports"} for adapter in ADAPTERS},
     **{part: {"core", "ports"} | SHELL for part in SHELL},
-    "config": {"core"},
+    "config": {"config_rules", "core"},
+    "config_rules": {"core"},
     "api": set(),
-    "rpc": {"api", "app", "core", "events"},
+    "rpc": {"api", "app", "audit", "config", "core", "events"},
     "cli": {"api", "core"},
     "controller": {"config", "core", "ports", "rpc"} | SHELL | ADAPTERS,
     "serve": {"config", "core", "datapath"},
@@ -36,13 +41,16 @@ MAY_IMPORT_LATE: dict[str, set[str]] = {"cli": {"serve"}, "serve": {"controller"
 #: Library from outside -> layers (or single modules) that may import it. Others: nobody.
 LIBRARY_USERS: dict[str, set[str]] = {
     "bcc": {"datapath.loader"},
+    "cryptography": {"cli.certificates"},
     "google": {"api", "cli", "rpc"},
     "grpc": {"api", "cli", "rpc"},
     "grpc_health": {"cli", "rpc"},
     "grpc_reflection": {"rpc"},
     "grpc_status": {"cli", "rpc"},
     "numpy": {"datapath"},
+    "protovalidate": {"rpc.rules"},
     "pyroute2": {"datapath", "net"},
+    "yaml": {"cli"},
 }
 
 #: The core knows neither the clock nor the world.

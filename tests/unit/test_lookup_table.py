@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from xdpair.core.errors import LimitExceeded
-from xdpair.core.lookup_table import EMPTY, Geometry, Place, plan
+from xdpair.core.lookup_table import EMPTY, Geometry, LookupTable, Place
 
 TOMBSTONE = -1
 #: So few places that searches collide, pass buckets and go around the end.
@@ -21,14 +20,26 @@ WORDS = st.sampled_from(ALL_WORDS)
 WISHES = st.lists(st.sets(WORDS, max_size=14), min_size=1, max_size=12)
 
 
-@dataclass
 class Table:
-    """The table as the kernel has it, and the search of bpf/tables.h."""
+    """The table as the kernel has it, and the search of bpf/tables.h.
 
-    geometry: Geometry
-    ways: dict[Place, int] = field(default_factory=dict)
-    places: dict[int, Place] = field(default_factory=dict)
-    tombstones: set[Place] = field(default_factory=set)
+    Args:
+        restarts: the placement is made anew from what the kernel has before each change.
+    """
+
+    def __init__(self, geometry: Geometry, *, restarts: bool = False) -> None:
+        self.geometry = geometry
+        self.ways: dict[Place, int] = {}
+        self.restarts = restarts
+        self.placement = LookupTable(geometry, {})
+
+    @property
+    def places(self) -> dict[int, Place]:
+        return {word: at for at, word in self.ways.items() if word not in {EMPTY, TOMBSTONE}}
+
+    @property
+    def tombstones(self) -> set[Place]:
+        return {place for place, word in self.ways.items() if word == TOMBSTONE}
 
     def find(self, word: int) -> Place | None:
         """Up to ``max_buckets``, each in full, but none behind one whose last way is empty."""
@@ -42,13 +53,20 @@ class Table:
             bucket = (bucket + 1) % self.geometry.buckets
         return None
 
-    def change(self, wanted: set[int]) -> Iterator[None]:
+    def become(self, wanted: set[int]) -> Iterator[None]:
+        return self.change(wanted - self.places.keys(), self.places.keys() - wanted)
+
+    def change(self, added: set[int], removed: set[int]) -> Iterator[None]:
         """Write as the adapter does, pausing after each write."""
-        todo = plan(self.geometry, self.places, self.tombstones, wanted)
-        for place in todo.freed:
+        if self.restarts:
+            self.placement = LookupTable(self.geometry, self.places, self.tombstones)
+        todo = self.placement.plan(added, removed)
+        assert self.placement.plan(added, removed) == todo, "a plan changes nothing"
+        for word, place in todo.freed.items():
+            assert self.ways[place] == word
             self.ways[place] = TOMBSTONE
             yield
-        for place, word in todo.added.items():
+        for word, place in todo.added.items():
             assert self.ways.get(place, EMPTY) in {EMPTY, TOMBSTONE}, "a key was overwritten"
             self.ways[place] = word
             yield
@@ -56,37 +74,42 @@ class Table:
             assert self.ways[place] == TOMBSTONE, "a key was cleared"
             self.ways[place] = EMPTY
             yield
-        self.places = todo.placed
-        self.tombstones = {place for place, word in self.ways.items() if word == TOMBSTONE}
+        self.placement.commit(todo)
+        assert self.placement.places == self.places
 
 
-@given(wishes=WISHES)
-def test_every_key_is_found_at_every_moment(wishes: list[set[int]]) -> None:
-    table = Table(SMALL)
+def write(table: Table, wanted: set[int]) -> None:
+    for _ in table.become(wanted):
+        pass
+
+
+@given(wishes=WISHES, restarts=st.booleans())
+def test_every_key_is_found_at_every_moment(wishes: list[set[int]], restarts: bool) -> None:
+    table = Table(SMALL, restarts=restarts)
     present: set[int] = set()
     for wanted in wishes:
-        before = dict(table.places)
+        before = table.places
         try:
-            for _ in table.change(wanted):
+            for _ in table.become(wanted):
                 for word in present & wanted:
                     assert table.find(word) == before[word], "a key that stays moved or was lost"
         except LimitExceeded:
             assert table.places == before
             continue
         present = wanted
+        places = table.places
+        assert places.keys() == wanted
         for word in ALL_WORDS:
-            assert table.find(word) == table.places.get(word)
-        assert table.places.keys() == wanted
+            assert table.find(word) == places.get(word)
 
 
-@given(wishes=WISHES)
-def test_nothing_is_left_behind(wishes: list[set[int]]) -> None:
+@given(wishes=WISHES, restarts=st.booleans())
+def test_nothing_is_left_behind(wishes: list[set[int]], restarts: bool) -> None:
     """Tombstones stay only where a search has to pass them."""
-    table = Table(SMALL)
+    table = Table(SMALL, restarts=restarts)
     for wanted in [*wishes, set()]:
         try:
-            for _ in table.change(wanted):
-                pass
+            write(table, wanted)
         except LimitExceeded:
             continue
         passed = {
@@ -102,11 +125,12 @@ def test_nothing_is_left_behind(wishes: list[set[int]]) -> None:
 def test_the_same_again_writes_nothing(wanted: set[int]) -> None:
     table = Table(SMALL)
     try:
-        for _ in table.change(wanted):
-            pass
+        write(table, wanted)
     except LimitExceeded:
         return
-    assert list(table.change(wanted)) == []
+    assert list(table.change(wanted, set())) == []
+    assert list(table.change(wanted, wanted)) == [], "what is added and removed stays"
+    assert list(table.change(set(), set(ALL_WORDS) - wanted)) == []
 
 
 def words_at(geometry: Geometry, bucket: int, count: int) -> list[int]:
@@ -117,8 +141,8 @@ def words_at(geometry: Geometry, bucket: int, count: int) -> list[int]:
 def test_a_full_bucket_sends_keys_on() -> None:
     geometry = Geometry(buckets=16)
     words = words_at(geometry, 15, 6)
-    todo = plan(geometry, {}, set(), set(words))
-    assert [todo.placed[word] for word in words] == [(15, way) for way in range(4)] + [
+    todo = LookupTable(geometry, {}).plan(words, ())
+    assert [todo.added[word] for word in words] == [(15, way) for way in range(4)] + [
         (0, 0),
         (0, 1),
     ]
@@ -127,23 +151,34 @@ def test_a_full_bucket_sends_keys_on() -> None:
 def test_a_full_path_is_refused() -> None:
     geometry = Geometry(buckets=16)
     words = words_at(geometry, 3, 17)
-    plan(geometry, {}, set(), set(words[:16]))
+    table = LookupTable(geometry, {})
+    table.commit(table.plan(words[:16], ()))
     with pytest.raises(LimitExceeded):
-        plan(geometry, {}, set(), set(words))
+        table.plan(words[16:], ())
+    assert len(table.plan(words[16:], words[:1]).added) == 1
 
 
 def test_a_tombstone_is_used_again() -> None:
     geometry = Geometry(buckets=16)
     words = words_at(geometry, 3, 6)
     table = Table(geometry)
-    for wanted in (set(words[:5]), set(words[1:5])):
-        for _ in table.change(wanted):
-            pass
+    write(table, set(words[:5]))
+    write(table, set(words[1:5]))
     assert table.tombstones == {(3, 0)}
-    for _ in table.change(set(words[1:])):
-        pass
+    write(table, set(words[1:]))
     assert table.places[words[5]] == (3, 0)
     assert not table.tombstones
+
+
+def test_tombstones_that_a_crash_left_are_cleared() -> None:
+    """By the next change, whatever it is."""
+    geometry = Geometry(buckets=16)
+    word = words_at(geometry, 3, 1)[0]
+    table = LookupTable(geometry, {word: (3, 0)}, [(3, 1), (9, 2)])
+    todo = table.plan((), ())
+    assert set(todo.cleared) == {(3, 1), (9, 2)}
+    table.commit(todo)
+    assert table.plan((), ()).cleared == []
 
 
 @pytest.mark.parametrize(

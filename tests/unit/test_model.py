@@ -12,6 +12,9 @@ import pytest
 
 from xdpair.core import errors
 from xdpair.core.model import (
+    AclPolicy,
+    AclType,
+    AllUnhealthy,
     CheckKind,
     FailoverPolicy,
     FlowAction,
@@ -20,9 +23,11 @@ from xdpair.core.model import (
     ListenerKey,
     ListenerState,
     LoadBalancer,
+    LoadBalancerStatus,
     Member,
     PairGroup,
     Protocol,
+    Scheduler,
     Server,
     Side,
     TrafficPolicy,
@@ -31,6 +36,7 @@ from xdpair.core.model import (
 A, B = IPv4Address("192.0.2.1"), IPv4Address("192.0.2.2")
 TCP_80 = ListenerKey("lb-1", Protocol.TCP, 80)
 UDP_53 = ListenerKey("lb-1", Protocol.UDP, 53)
+PERSISTENT = TrafficPolicy(persistence_timeout_s=60)
 
 
 def server(**changes: Any) -> Server:
@@ -104,6 +110,10 @@ MAKERS: list[Callable[..., Any]] = [
         (listener, {"group_id": ""}, errors.MissingParameter),
         (listener, {"description": "?"}, errors.InvalidInput),
         (listener, {"check": HealthCheck(CheckKind.UDP)}, errors.InvalidInput),
+        (listener, {"server_port": 0}, errors.InvalidInput),
+        (listener, {"server_port": 65536}, errors.InvalidInput),
+        (listener, {"traffic": TrafficPolicy(scheduler=Scheduler.QCH)}, errors.InvalidInput),
+        (listener, {"key": UDP_53, "traffic": PERSISTENT}, errors.InvalidInput),
         (load_balancer, {"lb_id": "rsp-1"}, errors.InvalidInput),
         (load_balancer, {"lb_id": "lb--"}, errors.InvalidInput),
         (load_balancer, {"name": "n" * 81}, errors.InvalidInput),
@@ -134,6 +144,16 @@ MAKERS: list[Callable[..., Any]] = [
         (FailoverPolicy, {"hold_down_ms": 86_400_001}, errors.InvalidInput),
         (TrafficPolicy, {"drain_timeout_s": -1}, errors.InvalidInput),
         (TrafficPolicy, {"drain_timeout_s": 86_401}, errors.InvalidInput),
+        (TrafficPolicy, {"persistence_timeout_s": -1}, errors.InvalidInput),
+        (TrafficPolicy, {"persistence_timeout_s": 3601}, errors.InvalidInput),
+        (TrafficPolicy, {"established_timeout_s": 9}, errors.InvalidInput),
+        (TrafficPolicy, {"established_timeout_s": 901}, errors.InvalidInput),
+        (TrafficPolicy, {"connection_drain_s": -1}, errors.InvalidInput),
+        (TrafficPolicy, {"connection_drain_s": 9}, errors.InvalidInput),
+        (TrafficPolicy, {"connection_drain_s": 901}, errors.InvalidInput),
+        (TrafficPolicy, {"bandwidth_mbps": -2}, errors.InvalidInput),
+        (TrafficPolicy, {"bandwidth_mbps": 0}, errors.InvalidInput),
+        (TrafficPolicy, {"bandwidth_mbps": 5121}, errors.InvalidInput),
     ],
 )
 def test_rule(make: Callable[..., Any], changes: dict[str, Any], error: type[Exception]) -> None:
@@ -166,6 +186,15 @@ def test_rule(make: Callable[..., Any], changes: dict[str, Any], error: type[Exc
         (HealthCheck, {"udp_request": b"\0" * 500, "udp_expected": b"\xff" * 500}),
         (FailoverPolicy, {"hold_down_ms": 86_400_000}),
         (TrafficPolicy, {"drain_timeout_s": 86_400}),
+        (TrafficPolicy, {"persistence_timeout_s": 3600, "established_timeout_s": 10}),
+        (TrafficPolicy, {"established_timeout_s": 900, "connection_drain_s": 10}),
+        (TrafficPolicy, {"connection_drain_s": 900, "bandwidth_mbps": 1}),
+        (TrafficPolicy, {"connection_drain_s": 0, "bandwidth_mbps": 5120}),
+        (listener, {"server_port": 1, "traffic": PERSISTENT}),
+        (listener, {"server_port": 65535}),
+        (listener, {"key": UDP_53, "traffic": TrafficPolicy(scheduler=Scheduler.QCH)}),
+        (listener, {"acl": AclPolicy(AclType.BLACK, ("acl-1",))}),
+        (load_balancer, {"status": LoadBalancerStatus.INACTIVE}),
     ],
 )
 def test_limits_are_inside(make: Callable[..., Any], changes: dict[str, Any]) -> None:
@@ -183,6 +212,12 @@ def test_values_can_not_be_changed(make: Callable[..., Any]) -> None:
 
 def test_defaults_follow_the_server_load_balancer() -> None:
     assert listener().state is ListenerState.STOPPED
+    assert (listener().server_port, listener().acl) == (None, None)
+    assert load_balancer().status is LoadBalancerStatus.ACTIVE
+    traffic = TrafficPolicy()
+    assert (traffic.scheduler, traffic.all_unhealthy) == (Scheduler.WRR, AllUnhealthy.REJECT)
+    assert (traffic.persistence_timeout_s, traffic.connection_drain_s) == (0, 0)
+    assert (traffic.established_timeout_s, traffic.bandwidth_mbps) == (900, -1)
     assert member().weight == 100
     assert not group().probe_secondary
     check = HealthCheck()
@@ -206,6 +241,12 @@ def test_sides() -> None:
         pair.primary,
         pair.secondary,
     )
+
+
+def test_three_schedulers_hash() -> None:
+    assert {each for each in Scheduler if each.is_hash} == {
+        Scheduler.SCH, Scheduler.TCH, Scheduler.QCH,
+    }  # fmt: skip
 
 
 def test_listener_keys_read_well_and_sort() -> None:

@@ -4,20 +4,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import IPv4Address
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit import strategies
+from tests.unit.desired_histories import STEPS, Step, full_world, take
+from tests.unit.store_kit import commit, rows_changed
 from xdpair.core.desired import Desired
 from xdpair.core.errors import StoreError
-from xdpair.core.events import Event, EventKind
-from xdpair.core.failover import Slot, SlotState
+from xdpair.core.failover import SlotState
 from xdpair.core.model import (
     Listener,
     ListenerKey,
@@ -26,39 +26,12 @@ from xdpair.core.model import (
     PairGroup,
     Protocol,
     Server,
-    Side,
 )
-from xdpair.ports import SlotRecord, Store
+from xdpair.ports import Commit, SlotRecord, Store
 from xdpair.store.database import Database
-from xdpair.store.sqlite import EVENTS_KEPT, SqliteStore
+from xdpair.store.sqlite import SqliteStore
 
 A, B = IPv4Address("192.0.2.1"), IPv4Address("192.0.2.2")
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(tmp_path / "state" / "xdpair.db")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def store(database: Database) -> SqliteStore:
-    return SqliteStore(database)
-
-
-@pytest.fixture
-def reopened(tmp_path: Path, store: SqliteStore) -> Iterator[Callable[[], SqliteStore]]:
-    """The same file as the next controller finds it."""
-    opened = [store]
-
-    def reopen() -> SqliteStore:
-        opened[-1].close()
-        opened.append(SqliteStore.open(tmp_path / "state" / "xdpair.db"))
-        return opened[-1]
-
-    yield reopen
-    opened[-1].close()
 
 
 def world_of(pairs: int) -> Desired:
@@ -73,16 +46,14 @@ def world_of(pairs: int) -> Desired:
     return world
 
 
-def rows_changed(database: Database) -> int:
-    with database.transaction() as db:
-        return db.total_changes
-
-
 def test_it_is_the_store_that_the_controller_wants(store: SqliteStore) -> None:
     port: Store = store
     assert port.load() == Desired()
-    assert port.load_indexes() == {}
+    assert port.load_rows() == {}
+    assert port.load_departures() == {}
+    assert list(port.load_requests()) == []
     assert list(port.load_slots()) == []
+    assert list(port.load_pools()) == []
     assert list(port.load_events(10)) == []
 
 
@@ -96,42 +67,60 @@ def test_it_is_the_store_that_the_controller_wants(store: SqliteStore) -> None:
 def test_any_change_leads_to_the_new_world(store: SqliteStore, worlds: list[Desired]) -> None:
     old = store.load()
     for new in worlds:
-        store.save(old, new)
+        store.save(commit(old, new))
         assert store.load() == new
         old = new
 
 
+@settings(
+    derandomize=True,
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(steps=st.lists(STEPS, max_size=10))
+def test_delta_of_a_change_says_all_that_is_to_be_written(
+    store: SqliteStore, steps: list[Step]
+) -> None:
+    world = full_world()
+    store.save(commit(store.load(), world))
+    changed, delta = world.change(lambda draft: take(draft, steps))
+    store.save(Commit(changed, delta))
+    assert store.load() == changed
+    assert store.load().indexes == changed.indexes
+
+
 def test_world_survives_a_restart(store: SqliteStore, reopened: Callable[[], SqliteStore]) -> None:
     world = world_of(3)
-    store.save(Desired(), world)
+    store.save(commit(Desired(), world))
     assert reopened().load() == world
 
 
 def test_only_the_difference_is_written(database: Database, store: SqliteStore) -> None:
     world = world_of(20)
-    store.save(Desired(), world)
+    store.save(commit(Desired(), world))
     renamed = world.update_load_balancer(replace(world.load_balancer("lb-7"), name="seven"))
     for old, new, rows in (
         (world, renamed, 1),
         (renamed, renamed, 0),
-        (renamed, renamed.delete_load_balancer("lb-3"), 3),
+        (renamed, renamed.delete_load_balancer("lb-3"), 4),
     ):
         before = rows_changed(database)
-        store.save(old, new)
+        store.save(commit(old, new))
         assert rows_changed(database) - before == rows
 
 
 def test_world_with_a_loose_end_is_refused_as_a_whole(store: SqliteStore) -> None:
     world = world_of(1)
-    store.save(Desired(), world)
+    store.save(commit(Desired(), world))
     loose = replace(world_of(2), groups=world.groups)  # lb-1 has a listener, but no group
     with pytest.raises(StoreError, match="FOREIGN KEY"):
-        store.save(world, loose)
+        store.save(commit(world, loose))
     assert store.load() == world
 
 
 def test_document_that_breaks_a_rule_is_named(database: Database, store: SqliteStore) -> None:
-    store.save(Desired(), world_of(1))
+    store.save(commit(Desired(), world_of(1)))
     with database.transaction() as db:
         db.execute("UPDATE servers SET document = json_set(document, '$.address', '0.0.0.0')")
     with pytest.raises(StoreError, match=r"servers a: .*0\.0\.0\.0 is not a unicast address"):
@@ -139,66 +128,11 @@ def test_document_that_breaks_a_rule_is_named(database: Database, store: SqliteS
 
 
 def test_document_under_the_wrong_key_is_named(database: Database, store: SqliteStore) -> None:
-    store.save(Desired(), world_of(1))
+    store.save(commit(Desired(), world_of(1)))
     with database.transaction() as db:
         db.execute("UPDATE servers SET key = 'c'")
     with pytest.raises(StoreError, match="servers c: the document says a"):
         store.load()
-
-
-def test_indexes_are_replaced_as_a_whole(
-    database: Database, store: SqliteStore, reopened: Callable[[], SqliteStore]
-) -> None:
-    store.save(Desired(), Desired(), {"slot:a": 1, "slot:b": 2, "server:x": 1})
-    before = rows_changed(database)
-    store.save(Desired(), Desired(), {"slot:a": 1, "slot:b": 3, "server:y": 2})
-    assert rows_changed(database) - before == 4  # b and x out, b and y in
-    assert reopened().load_indexes() == {"slot:a": 1, "slot:b": 3, "server:y": 2}
-
-
-def test_slots_survive_a_restart(store: SqliteStore, reopened: Callable[[], SqliteStore]) -> None:
-    held = SlotState(slot=Slot(Side.SECONDARY, 7, (7, 1), (True, False)), pinned=Side.SECONDARY)
-    store.save_slots([SlotRecord("lb-1/tcp-80", SlotState())])
-    store.save_slots([SlotRecord("lb-1/tcp-80", held), SlotRecord("rsp-1", SlotState())])
-    store.save_slots([SlotRecord("rsp-gone", held)])
-    store.save(Desired(), Desired(), gone=["rsp-gone", "rsp-never-was"])
-    assert list(reopened().load_slots()) == [
-        SlotRecord("lb-1/tcp-80", held),
-        SlotRecord("rsp-1", SlotState()),
-    ]
-
-
-def test_newest_events_come_oldest_first(
-    store: SqliteStore, reopened: Callable[[], SqliteStore]
-) -> None:
-    events = [Event(EventKind.FAILOVER, seq=number, error="refused") for number in range(1, 8)]
-    store.append_events(events[:5])
-    store.append_events(events[5:])
-    assert list(reopened().load_events(3)) == events[-3:]
-
-
-def test_oldest_events_are_forgotten(database: Database, store: SqliteStore) -> None:
-    store.append_events([Event(EventKind.WARNING, seq=n) for n in range(1, EVENTS_KEPT + 3)])
-    store.append_events([Event(EventKind.WARNING, seq=EVENTS_KEPT + 3)])
-    with database.transaction() as db:
-        assert db.execute("SELECT min(seq), max(seq), count(*) FROM events").fetchone() == (
-            4,
-            EVENTS_KEPT + 3,
-            EVENTS_KEPT,
-        )
-
-
-def test_events_can_be_stored_again(store: SqliteStore) -> None:
-    first, second = (Event(EventKind.STARTED, seq=number) for number in (1, 2))
-    store.append_events([first])
-    store.append_events([first, second])
-    assert list(store.load_events(10)) == [first, second]
-
-
-def test_events_must_be_numbered(store: SqliteStore) -> None:
-    with pytest.raises(ValueError, match="must be numbered"):
-        store.append_events([Event(EventKind.STARTED, seq=1), Event(EventKind.STOPPED)])
-    assert list(store.load_events(10)) == []
 
 
 def test_many_threads_share_one_store(store: SqliteStore) -> None:

@@ -16,10 +16,14 @@ from pathlib import Path
 import pytest
 
 from tests.unit import store_writer
+from tests.unit.store_kit import commit
+from xdpair.core.changes import Delta
 from xdpair.core.desired import Desired
 from xdpair.core.errors import StoreError
 from xdpair.core.events import Event, EventKind
+from xdpair.core.indexes import RowChange
 from xdpair.core.model import Server
+from xdpair.ports import Commit
 from xdpair.store import schema
 from xdpair.store.database import Database
 from xdpair.store.sqlite import SqliteStore
@@ -44,7 +48,7 @@ def fill(store: SqliteStore, world: Desired, most: int) -> tuple[Desired, StoreE
         server = Server(f"s-{number}", IPv4Address("192.0.2.1"), "x" * 256)
         grown = world.create_server(server)
         try:
-            store.save(world, grown)
+            store.save(commit(world, grown))
         except StoreError as error:
             return world, error
         world = grown
@@ -85,7 +89,7 @@ def test_file_of_a_newer_version_is_refused_and_untouched(path: Path) -> None:
     with contextlib.closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA user_version = 99")
     content = path.read_bytes()
-    with pytest.raises(StoreError, match=r"newer xdpair .* version 99, .* no later than 1"):
+    with pytest.raises(StoreError, match=r"newer xdpair .* version 99, .* no later than 2"):
         SqliteStore.open(path)
     assert path.read_bytes() == content
 
@@ -165,7 +169,7 @@ def test_file_that_may_not_grow_refuses_and_keeps_what_it_has(path: Path) -> Non
         assert kept.servers
         assert store.load() == kept
         smaller = kept.delete_server("s-0")
-        store.save(kept, smaller)
+        store.save(commit(kept, smaller))
         assert store.load() == smaller
 
 
@@ -185,11 +189,11 @@ def test_full_disk_refuses_and_keeps_what_it_has(small_disk: Path) -> None:
         assert refusal.metadata["code"] == FULL
         assert store.load() == kept
         with pytest.raises(StoreError):
-            store.save(Desired(), Desired(), {f"slot:{number}": number for number in range(20_000)})
-        assert store.load_indexes() == {}
+            store.save(Commit(kept, Delta(), RowChange({f"slot:{n}": n for n in range(20_000)})))
+        assert store.load_rows() == {}
         subprocess.run(["mount", "-o", "remount,size=4m", small_disk], check=True)
         grown = kept.create_server(Server("late", IPv4Address("192.0.2.1")))
-        store.save(kept, grown)
+        store.save(commit(kept, grown))
     with opened(small_disk / "xdpair.db") as store:
         assert store.load() == grown
 
@@ -212,12 +216,12 @@ def test_controller_killed_on_a_full_disk_starts_again(small_disk: Path) -> None
 def test_controller_stopped_on_a_full_disk_starts_again(small_disk: Path) -> None:
     world = Desired().create_server(Server("a", IPv4Address("192.0.2.1")))
     with opened(small_disk / "xdpair.db") as store:
-        store.save(Desired(), world)
+        store.save(commit(Desired(), world))
     use_up(small_disk)
     with opened(small_disk / "xdpair.db") as store:
         assert store.load() == world
         with pytest.raises(StoreError):
-            store.save(world, Desired())
+            store.save(commit(world, Desired()))
 
 
 @pytest.mark.root
@@ -263,7 +267,7 @@ def assert_nothing_lost(path: Path, last: int) -> None:
         steps = [
             len(servers),
             slot.state.slot.epoch,
-            store.load_indexes()["server"],
+            store.load_rows()["server"],
             store.load_events(1)[0].seq,
         ]
     assert steps == sorted(steps, reverse=True)

@@ -15,6 +15,8 @@ class XdpairError(Exception):
     Attributes:
         reason: stable machine-readable code, at most 63 characters.
         metadata: what the message speaks of, as text, for machines.
+        violations: all that is wrong with the request, as far as it is known: path of the field,
+            and words.
     """
 
     reason = "InternalError"
@@ -22,6 +24,7 @@ class XdpairError(Exception):
     def __init__(self, message: str, **metadata: object) -> None:
         super().__init__(message)
         self.metadata = {key: str(value) for key, value in metadata.items()}
+        self.violations: tuple[tuple[str, str], ...] = ()
 
 
 class InvalidInput(XdpairError):
@@ -93,6 +96,16 @@ class ServerPortNotSupported(InvalidInput):
 
 class InvalidWeight(InvalidInput):
     reason = "InvalidWeight.Malformed"
+
+
+class TooManyServers(LimitExceeded):
+    reason = "TooManyBackendServers"
+
+
+class ServerNotInGroup(NotFound):
+    """A server to be removed, replaced or weighed is no member of the group."""
+
+    reason = "InvalidServerId.NotFound"
 
 
 class ServerNotFound(NotFound):
@@ -192,6 +205,71 @@ class StaleEtag(XdpairError):
     reason = "OperationConflict.EtagMismatch"
 
 
+class SchedulerNotChangeable(InvalidInput):
+    """Between the hashes, and between them and the others, flows would change servers."""
+
+    reason = "OperationFailed.SchedulerNotChangeable"
+
+
+class NotSupported(XdpairError):
+    """A part of the Server Load Balancer that this one, at layer 4, does not have."""
+
+    reason = "OperationFailed.ActionNotSupport"
+
+
+# -- tags ------------------------------------------------------------------------------------------
+
+
+class TooManyTags(LimitExceeded):
+    reason = "SizeLimitExceeded.Tag"
+
+
+class InvalidTagKey(InvalidInput):
+    reason = "InvalidParam.TagKey"
+
+
+class InvalidTagValue(InvalidInput):
+    reason = "InvalidParam.TagValue"
+
+
+# -- access control lists --------------------------------------------------------------------------
+
+
+class AclNotFound(NotFound):
+    reason = "AclNotExist"
+
+
+class AclAlreadyExists(AlreadyExists):
+    reason = "OperationFailed.AclAlreadyExists"
+
+
+class AclInUse(FailedPrecondition):
+    reason = "OperationFailed.AclInUse"
+
+
+class AclEntryIllegal(InvalidInput):
+    reason = "AclEntryIllegal"
+
+
+class AclEntryEmpty(InvalidInput):
+    """Nothing to add or to remove was given."""
+
+    reason = "AclEntryEmpty"
+
+
+class AclTooLong(LimitExceeded):
+    reason = "AclEntryExceedLimit"
+
+
+# -- requests --------------------------------------------------------------------------------------
+
+
+class RequestTokenConflict(InvalidInput):
+    """A request id that was used for another request."""
+
+    reason = "LX_REQUEST_TOKEN_CONFLICT"
+
+
 # -- operator --------------------------------------------------------------------------------------
 
 
@@ -205,6 +283,24 @@ class ServerHasWeightZero(FailedPrecondition):
     """An operator wants traffic on a server whose weight is 0."""
 
     reason = "OperationFailed.ServerHasWeightZero"
+
+
+# -- access ----------------------------------------------------------------------------------------
+
+
+class Unauthenticated(XdpairError):
+    """Nobody knows who calls."""
+
+    reason = "InvalidAccessKeyId.NotFound"
+
+
+class PermissionDenied(XdpairError):
+    """The caller's role does not allow the call.
+
+    ``metadata`` carries ``role``, the caller's, and ``needed``.
+    """
+
+    reason = "Forbidden.RAM"
 
 
 # -- machine ---------------------------------------------------------------------------------------

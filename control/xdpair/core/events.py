@@ -15,6 +15,7 @@ class EventKind(Enum):
     SWITCHOVER = "switchover"
     WEIGHT_CHANGE = "weight_change"
     REJECTING = "rejecting"
+    SERVING = "serving"
     FENCED = "fenced"
     HELD = "held"
     RELEASED = "released"

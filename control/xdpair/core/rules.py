@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from ipaddress import IPv4Address
 
 from xdpair.core import errors
@@ -11,6 +12,7 @@ from xdpair.core import errors
 NAME = re.compile(r"[A-Za-z0-9\-/._]{0,80}")
 DESCRIPTION = re.compile(r"[A-Za-z0-9\-/._ ]{0,256}")
 SERVER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-._]{0,62}")
+ACL_COMMENT = re.compile(r"[A-Za-z0-9\-/._ ]{0,100}")
 HTTP_HOST = re.compile(r"[A-Za-z0-9.\-]{0,80}")
 HTTP_PATH = re.compile(r"/[A-Za-z0-9\-/.%?#&=_]{0,79}")
 
@@ -62,3 +64,41 @@ def require_unicast(name: str, address: IPv4Address) -> None:
         f"{name} {address} is not a unicast address",
         field=name,
     )
+
+
+MAX_TAGS = 20
+_TAG_KEY_CHARACTERS, _TAG_VALUE_CHARACTERS = 64, 128
+_RESERVED_TAG_PREFIXES = ("aliyun", "acs:")
+_TAG_URL = re.compile(r"https?://")
+
+
+def require_tags(tags: Mapping[str, str]) -> None:
+    """Raise ``TooManyTags``, ``InvalidTagKey`` or ``InvalidTagValue`` unless there are at most 20,
+    keys of 1 to 64 characters and values of 0 to 128, none of which begins with ``aliyun`` or
+    ``acs:`` or holds a web address.
+    """
+    require(
+        len(tags) <= MAX_TAGS,
+        errors.TooManyTags,
+        f"a resource has at most {MAX_TAGS} tags, not {len(tags)}",
+        field="tags",
+    )
+    for key, value in tags.items():
+        require(
+            1 <= len(key) <= _TAG_KEY_CHARACTERS and _is_legal_tag_text(key),
+            errors.InvalidTagKey,
+            f"tag key {key!r} must have 1 to {_TAG_KEY_CHARACTERS} characters, not begin with "
+            "aliyun or acs: and not contain http:// or https://",
+            field="tags",
+        )
+        require(
+            len(value) <= _TAG_VALUE_CHARACTERS and _is_legal_tag_text(value),
+            errors.InvalidTagValue,
+            f"tag value {value!r} must have at most {_TAG_VALUE_CHARACTERS} characters, not begin "
+            "with aliyun or acs: and not contain http:// or https://",
+            field="tags",
+        )
+
+
+def _is_legal_tag_text(text: str) -> bool:
+    return not text.startswith(_RESERVED_TAG_PREFIXES) and _TAG_URL.search(text) is None

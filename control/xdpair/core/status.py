@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from ipaddress import IPv4Address
 
@@ -26,13 +26,14 @@ class ServerHealth:
     """One server as one listener sees it.
 
     Attributes:
+        side: None: its group is no pair.
         last_probe_age_ms, latency_ms: of the last probe; None if there was none yet.
         error: what the last probe said, empty if it passed.
     """
 
     listener: ListenerKey
     group_id: str
-    side: Side
+    side: Side | None
     server_id: str
     address: IPv4Address
     port: int
@@ -71,11 +72,16 @@ class Counters:
 
     Attributes:
         exits: by the name of the data plane's exit; each packet moves exactly one of them.
+        servers: of pairs, by group and side.
+        members: of weighted listeners, by listener and server.
     """
 
     exits: Mapping[str, int]
     listeners: Mapping[ListenerKey, Mapping[str, int]]
     servers: Mapping[tuple[str, Side], Mapping[str, int]]
+    members: Mapping[tuple[ListenerKey, IPv4Address, int], Mapping[str, int]] = field(
+        default_factory=dict
+    )
 
 
 @dataclass(frozen=True, slots=True)

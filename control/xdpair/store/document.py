@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Network, ip_network
 from types import TracebackType
 from typing import NoReturn, Self, TypeGuard, TypeVar
 
@@ -17,6 +17,8 @@ Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 E = TypeVar("E", bound=Enum)
 T = TypeVar("T")
 
+_ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+
 
 def to_text(value: Json) -> str:
     """The shortest JSON text; ASCII only, so any string survives it, a lone surrogate included.
@@ -24,7 +26,7 @@ def to_text(value: Json) -> str:
     Raises:
         ValueError: a number is not finite.
     """
-    return json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 def from_text(text: str) -> object:
@@ -85,6 +87,18 @@ class Document:
         value = self._take(key)
         return value if isinstance(value, str) else self._refuse(key, value, "text")
 
+    def texts(self, key: str) -> list[str]:
+        values = self._take(key)
+        if isinstance(values, list) and all(isinstance(value, str) for value in values):
+            return values
+        return self._refuse(key, values, "a list of texts")
+
+    def texts_by_name(self, key: str) -> dict[str, str]:
+        values = self._take(key)
+        if isinstance(values, dict) and all(isinstance(text, str) for text in values.values()):
+            return values
+        return self._refuse(key, values, "an object of texts")
+
     def integer(self, key: str) -> int:
         value = self._take(key)
         return value if _is_integer(value) else self._refuse(key, value, "an integer")
@@ -97,9 +111,13 @@ class Document:
 
     def number(self, key: str) -> float:
         value = self._take(key)
-        if isinstance(value, float) or _is_integer(value):
-            return float(value)
-        return self._refuse(key, value, "a number")
+        return float(value) if _is_number(value) else self._refuse(key, value, "a number")
+
+    def numbers_by_name(self, key: str) -> dict[str, float]:
+        values = self._take(key)
+        if isinstance(values, dict) and all(map(_is_number, values.values())):
+            return {name: float(value) for name, value in values.items()}
+        return self._refuse(key, values, "an object of numbers")
 
     def flag(self, key: str) -> bool:
         value = self._take(key)
@@ -119,10 +137,24 @@ class Document:
         except AddressValueError:
             self._refuse(key, value, "an IPv4 address")
 
-    def choice(self, key: str, among: type[E]) -> E:
-        names = {name_of(member): member for member in among}
+    def network(self, key: str) -> IPv4Network | IPv6Network:
         value = self.text(key)
-        return names[value] if value in names else self._refuse(key, value, " or ".join(names))
+        try:
+            return ip_network(value)
+        except ValueError:
+            self._refuse(key, value, "a network")
+
+    def choice(self, key: str, among: type[E]) -> E:
+        value = self.text(key)
+        member = among.__members__.get(value.upper())
+        if member is None or name_of(member) != value:
+            self._refuse(key, value, " or ".join(map(name_of, among)))
+        return member
+
+    def variant(self, key: str, among: Mapping[str, T]) -> T:
+        """What ``among`` has under the name that is the value."""
+        value = self.text(key)
+        return among[value] if value in among else self._refuse(key, value, " or ".join(among))
 
     def optional(self, key: str, read: Callable[[str], T]) -> T | None:
         """``None`` for null, else what ``read`` (a method of this document) makes of it."""
@@ -135,6 +167,13 @@ class Document:
         """What ``read`` makes of the value, which is a document of its own."""
         return read(self._take(key))
 
+    def children(self, key: str, read: Callable[[object], T]) -> tuple[T, ...]:
+        """What ``read`` makes of each of a list of documents."""
+        values = self._take(key)
+        if not isinstance(values, list):
+            self._refuse(key, values, "a list")
+        return tuple(read(value) for value in values)
+
     def _take(self, key: str) -> object:
         try:
             return self._rest.pop(key)
@@ -143,6 +182,10 @@ class Document:
 
     def _refuse(self, key: str, value: object, allowed: str) -> NoReturn:
         raise errors.StoreError(f"{self._what}: {key} must be {allowed}, not {value!r}")
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, float) or _is_integer(value)
 
 
 def _is_integer(value: object) -> TypeGuard[int]:

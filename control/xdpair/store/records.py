@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How slots and events are written down; see ``resources`` for the manner."""
+"""How states, departures and events are written down; see ``resources`` for the manner."""
 
 from __future__ import annotations
 
+from xdpair.core.changes import Departure
 from xdpair.core.events import Event, EventKind
 from xdpair.core.failover import Cause, Slot, SlotState
 from xdpair.core.model import Side
+from xdpair.ports import PoolRecord
 from xdpair.store.document import Document, Json, name_of
+from xdpair.store.listeners import listener_key_from, listener_key_to
 
 
 def slot_state_to(state: SlotState) -> Json:
@@ -67,6 +70,48 @@ def _side_to(side: Side | None) -> Json:
 
 def _side_from(fields: Document, key: str) -> Side | None:
     return fields.optional(key, lambda present: fields.choice(present, Side))
+
+
+def pool_to(record: PoolRecord) -> Json:
+    """What must survive of a weighted listener's servers."""
+    return {
+        "listener": record.listener,
+        "down": sorted(record.down),
+        "draining": dict(record.draining),
+    }
+
+
+def pool_from(value: object) -> PoolRecord:
+    """Undo ``pool_to``; ``StoreError`` if it is not one."""
+    with Document("pool", value) as fields:
+        return PoolRecord(
+            listener=fields.text("listener"),
+            down=frozenset(fields.texts("down")),
+            draining=fields.numbers_by_name("draining"),
+        )
+
+
+def departure_to(departure: Departure) -> Json:
+    """A server that left, and until when."""
+    return {
+        "name": departure.name,
+        "listeners": [listener_key_to(key) for key in departure.listeners],
+        "address": str(departure.address),
+        "port": departure.port,
+        "until_s": departure.until_s,
+    }
+
+
+def departure_from(value: object) -> Departure:
+    """Undo ``departure_to``; ``StoreError`` if it is not one."""
+    with Document("departure", value) as fields:
+        return Departure(
+            name=fields.text("name"),
+            listeners=fields.children("listeners", listener_key_from),
+            address=fields.address("address"),
+            port=fields.integer("port"),
+            until_s=fields.number("until_s"),
+        )
 
 
 def event_to(event: Event) -> Json:

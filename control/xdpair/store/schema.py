@@ -2,7 +2,8 @@
 """The tables, and how a file of an older version becomes one of this version.
 
 A resource is a key and a JSON document. What foreign keys need is generated from the document, so
-nothing is written twice; they are checked at commit, so the order inside a transaction is free.
+nothing is written twice; they are checked at commit, so the order inside a transaction is free. A
+step also leads the documents on: what reads them knows the last version only.
 """
 
 from __future__ import annotations
@@ -70,6 +71,74 @@ MIGRATIONS: Sequence[Sequence[str]] = (
             document TEXT NOT NULL
         ) STRICT
         """,
+    ),
+    (
+        """
+        UPDATE load_balancers
+        SET document = json_set(document, '$.status', 'active', '$.tags', json('{}'))
+        """,
+        "UPDATE servers SET document = json_set(document, '$.tags', json('{}'))",
+        """
+        UPDATE server_groups
+        SET document = json_set(document, '$.kind', 'pair', '$.tags', json('{}'))
+        """,
+        """
+        INSERT INTO server_groups (key, document)
+        SELECT
+            'rsp-default-' || substr(key, length('lb-') + 1),
+            json_object(
+                'kind', 'default',
+                'lb_id', key,
+                'members', json('[]'),
+                'create_time_s', json_extract(document, '$.create_time_s'),
+                'tags', json('{}')
+            )
+        FROM load_balancers
+        """,
+        """
+        UPDATE listeners
+        SET document = json_set(
+            document,
+            '$.server_port', NULL,
+            '$.acl', NULL,
+            '$.tags', json('{}'),
+            '$.traffic.scheduler', 'wrr',
+            '$.traffic.persistence_timeout_s', 0,
+            '$.traffic.established_timeout_s', 900,
+            '$.traffic.connection_drain_s', 0,
+            '$.traffic.bandwidth_mbps', -1,
+            '$.traffic.all_unhealthy', 'reject'
+        )
+        """,
+        """
+        CREATE TABLE access_control_lists (
+            key TEXT PRIMARY KEY,
+            document TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+        "ALTER TABLE map_indexes RENAME TO map_rows",
+        """
+        CREATE TABLE pools (
+            listener TEXT PRIMARY KEY,
+            document TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE departures (
+            name TEXT PRIMARY KEY,
+            document TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE requests (
+            seq INTEGER PRIMARY KEY,
+            request_id TEXT NOT NULL UNIQUE,
+            digest TEXT NOT NULL,
+            resource TEXT NOT NULL,
+            time_s REAL NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX requests_by_time ON requests (time_s)",
     ),
 )
 

@@ -4,22 +4,37 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
 from xdpair.core import errors
+from xdpair.core.changes import Departure
 from xdpair.core.desired import Desired
 from xdpair.core.events import Event
-from xdpair.ports import SlotRecord
+from xdpair.core.indexes import RowChange
+from xdpair.ports import Commit, PoolRecord, RequestRecord, SlotRecord
 from xdpair.store import resources
 from xdpair.store.database import Database
 from xdpair.store.document import from_text, to_text
-from xdpair.store.records import event_from, event_to, slot_state_from, slot_state_to
+from xdpair.store.records import (
+    departure_from,
+    departure_to,
+    event_from,
+    event_to,
+    pool_from,
+    pool_to,
+    slot_state_from,
+    slot_state_to,
+)
 from xdpair.store.resources import K, Kind, R
 
 #: How many events are kept.
 EVENTS_KEPT = 10_000
+#: How many request ids are kept, and for how long after they were used.
+REQUESTS_KEPT = 10_000
+REQUESTS_KEPT_S = 24 * 3600.0
 
 
 class SqliteStore:
@@ -51,37 +66,32 @@ class SqliteStore:
                 listeners=_read_all(db, resources.LISTENERS),
                 groups=_read_all(db, resources.GROUPS),
                 servers=_read_all(db, resources.SERVERS),
+                acls=_read_all(db, resources.ACLS),
             )
 
-    def save(
-        self,
-        old: Desired,
-        new: Desired,
-        indexes: Mapping[str, int] | None = None,
-        gone: Collection[str] = (),
-    ) -> None:
-        """Write what differs between the two, and what follows from it, in one transaction.
-
-        Args:
-            old: what the store holds now.
-            new: what it is to hold.
-            indexes: all there are from now on, only what differs is written; None: as before.
-            gone: units whose slots are to be forgotten; unknown ones are no error.
-        """
+    def save(self, commit: Commit) -> None:
+        """Write what its delta names, and what follows from it, in one transaction."""
         with self._database.transaction() as db:
-            _write_difference(db, resources.LOAD_BALANCERS, old, new)
-            _write_difference(db, resources.LISTENERS, old, new)
-            _write_difference(db, resources.GROUPS, old, new)
-            _write_difference(db, resources.SERVERS, old, new)
-            if indexes is not None:
-                _write_indexes(db, indexes)
-            db.executemany("DELETE FROM slots WHERE unit = ?", ((unit,) for unit in gone))
+            for kind in resources.ALL:
+                _write_touched(db, kind, commit)
+            if commit.rows is not None:
+                _write_rows(db, commit.rows)
+            db.executemany("DELETE FROM slots WHERE unit = ?", ((unit,) for unit in commit.gone))
+            db.executemany("DELETE FROM pools WHERE listener = ?", ((key,) for key in commit.gone))
+            _write_departures(db, commit.departures)
+            if commit.request is not None:
+                _write_request(db, commit.request)
 
     # -- what must not move or be forgotten --------------------------------------------------------
 
-    def load_indexes(self) -> dict[str, int]:
+    def load_rows(self) -> dict[str, int]:
         with self._database.transaction() as db:
-            return dict(db.execute("SELECT name, value FROM map_indexes"))
+            return dict(db.execute("SELECT name, value FROM map_rows"))
+
+    def load_departures(self) -> dict[str, Departure]:
+        with self._database.transaction() as db:
+            rows = db.execute("SELECT name, document FROM departures ORDER BY name")
+            return {name: departure_from(from_text(text)) for name, text in rows}
 
     def load_slots(self) -> Sequence[SlotRecord]:
         with self._database.transaction() as db:
@@ -95,7 +105,33 @@ class SqliteStore:
                 ((record.unit, to_text(slot_state_to(record.state))) for record in records),
             )
 
+    def load_pools(self) -> Sequence[PoolRecord]:
+        with self._database.transaction() as db:
+            rows = db.execute("SELECT document FROM pools ORDER BY listener")
+            return [pool_from(from_text(text)) for (text,) in rows]
+
+    def save_pools(self, records: Collection[PoolRecord]) -> None:
+        """One that says that nothing is down is not kept."""
+        with self._database.transaction() as db:
+            db.executemany(
+                "DELETE FROM pools WHERE listener = ?", ((record.listener,) for record in records)
+            )
+            db.executemany(
+                "INSERT INTO pools (listener, document) VALUES (?, ?)",
+                ((record.listener, to_text(pool_to(record))) for record in records if record.down),
+            )
+
     # -- what happened -----------------------------------------------------------------------------
+
+    def load_requests(self) -> Sequence[RequestRecord]:
+        """The newest ``REQUESTS_KEPT``, none older than ``REQUESTS_KEPT_S``, oldest first."""
+        with self._database.transaction() as db:
+            rows = db.execute(
+                "SELECT request_id, digest, resource, time_s FROM requests"
+                " WHERE time_s >= ? ORDER BY seq",
+                (time.time() - REQUESTS_KEPT_S,),
+            )
+            return [RequestRecord(*row) for row in rows]
 
     def append_events(self, events: Collection[Event]) -> None:
         """Keep these and forget the oldest: the newest ``EVENTS_KEPT`` numbers stay.
@@ -143,27 +179,49 @@ def _read_one(kind: Kind[K, R], key: str, text: str) -> tuple[K, R]:
     return kind.key_of(resource), resource
 
 
-def _write_difference(db: sqlite3.Connection, kind: Kind[K, R], old: Desired, new: Desired) -> None:
-    before, after = kind.all_of(old), kind.all_of(new)
+def _write_touched(db: sqlite3.Connection, kind: Kind[K, R], commit: Commit) -> None:
+    wanted, touched = kind.all_of(commit.new), kind.touched_by(commit.delta)
     db.executemany(
         f"DELETE FROM {kind.table} WHERE key = ?",
-        ((str(key),) for key in before if key not in after),
+        ((str(key),) for key in touched if key not in wanted),
     )
     db.executemany(
         f"INSERT INTO {kind.table} (key, document) VALUES (?, ?)"
         " ON CONFLICT (key) DO UPDATE SET document = excluded.document",
+        ((str(key), to_text(kind.to_json(wanted[key]))) for key in touched if key in wanted),
+    )
+
+
+def _write_rows(db: sqlite3.Connection, change: RowChange) -> None:
+    db.executemany("DELETE FROM map_rows WHERE name = ?", ((name,) for name in change.removed))
+    db.executemany(
+        "INSERT OR REPLACE INTO map_rows (name, value) VALUES (?, ?)", change.added.items()
+    )
+
+
+def _write_departures(db: sqlite3.Connection, departures: Mapping[str, Departure | None]) -> None:
+    db.executemany(
+        "DELETE FROM departures WHERE name = ?",
+        ((name,) for name, departure in departures.items() if departure is None),
+    )
+    db.executemany(
+        "INSERT OR REPLACE INTO departures (name, document) VALUES (?, ?)",
         (
-            (str(key), to_text(kind.to_json(resource)))
-            for key, resource in after.items()
-            if before.get(key) is not resource and before.get(key) != resource
+            (name, to_text(departure_to(departure)))
+            for name, departure in departures.items()
+            if departure is not None
         ),
     )
 
 
-def _write_indexes(db: sqlite3.Connection, indexes: Mapping[str, int]) -> None:
-    stored = set(db.execute("SELECT name, value FROM map_indexes"))
-    wanted = set(indexes.items())
-    db.executemany(
-        "DELETE FROM map_indexes WHERE name = ?", ((name,) for name, _ in stored - wanted)
+def _write_request(db: sqlite3.Connection, request: RequestRecord) -> None:
+    """Keep it, and forget the oldest: this is the newest there is."""
+    db.execute(
+        "INSERT OR REPLACE INTO requests (request_id, digest, resource, time_s)"
+        " VALUES (?, ?, ?, ?)",
+        (request.request_id, request.digest, request.resource, request.time_s),
     )
-    db.executemany("INSERT INTO map_indexes (name, value) VALUES (?, ?)", wanted - stored)
+    db.execute("DELETE FROM requests WHERE time_s < ?", (request.time_s - REQUESTS_KEPT_S,))
+    db.execute(
+        "DELETE FROM requests WHERE seq <= (SELECT max(seq) FROM requests) - ?", (REQUESTS_KEPT,)
+    )
