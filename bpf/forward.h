@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Toward a server. A known flow of the present epoch goes straight through; whatever is new, old or
- * about to end is decided in choose(). */
+ * about to end is decided in choose(), or by a program of its own for weighted listeners (weighted.h).
+ */
 #ifndef XDPAIR_FORWARD_H
 #define XDPAIR_FORWARD_H
 
 #include "tables.h"
 #include "respond.h"
+#include "gate.h"
+#include "loads.h"
+#include "steps.h"
 
 #define TCP_FLAGS(tcp) (((__u8 *)(tcp))[13])
 #define TCP_FIN_FLAG 0x01
 #define TCP_SYN_FLAG 0x02
 #define TCP_DECISIVE (TCP_FIN_FLAG | TCP_SYN_FLAG | TCP_RST_FLAG)
 
-/* A UDP flow that was kept on the side it was made on is chosen anew after this much silence. */
-#define UDP_KEEP_IDLE 90
-
 enum choice {
 	CHOICE_KEEP, /* the flow's own server */
-	CHOICE_NEW,  /* the serving side's */
+	CHOICE_NEW,  /* whoever gets new flows */
 	CHOICE_RESET,
 };
 
@@ -35,8 +36,7 @@ static __always_inline int is_kept(const struct listener *l, __u8 side)
 }
 
 /* Has this flow of that side ended by a change of side? Serial-number arithmetic, RFC 1982. */
-static __always_inline int is_fenced(const struct listener *l, struct slot slot, __u8 side,
-				     const struct flow_value *v)
+static __always_inline int is_fenced(const struct listener *l, struct slot slot, __u8 side, __u64 v)
 {
 	__u16 fence = slot.fence[SIDE_PRIMARY], other = slot.fence[SIDE_SECONDARY];
 
@@ -44,33 +44,43 @@ static __always_inline int is_fenced(const struct listener *l, struct slot slot,
 	asm volatile("" : "+r"(fence), "+r"(other));
 	if (side != SIDE_PRIMARY)
 		fence = other;
-	return !is_kept(l, side) && (__s16)(v->epoch - fence) < 0;
+	return !is_kept(l, side) && (__s16)(value_epoch(v) - fence) < 0;
 }
 
-/* The policy for one packet of a known flow. */
-static __always_inline enum choice choose(const struct packet *p, const struct listener *l,
-					  struct slot slot, const struct flow_value *v,
-					  __u8 tcp_flags, __u16 now)
+/* Did the server leave the pair, but may go on with the connections that it has? */
+static __always_inline int is_draining(__u16 server)
 {
-	__u8 side = side_of(l, v->server);
+	__u32 row = server;
+	struct server *s = servers.lookup(&row);
 
-	if (v->server == FLOW_DIRECT)
+	return s && s->flags & SERVER_DRAINING;
+}
+
+/* The policy for one packet of a known flow of a pair. */
+static __always_inline enum choice choose(const struct packet *p, const struct listener *l,
+					  struct slot slot, __u64 v, __u8 tcp_flags, __u16 now)
+{
+	__u8 side = side_of(l, value_server(v));
+
+	if (value_server(v) == FLOW_DIRECT)
 		return CHOICE_NEW;
 	if (!p->tcp) {
-		if (side == SIDE_NONE)
+		if (side == SIDE_NONE || flow_is_none(v, 0))
 			return CHOICE_NEW;
 		if (side == slot.side)
 			return CHOICE_KEEP;
-		return is_kept(l, side) && flow_idle(v, now) < UDP_KEEP_IDLE ? CHOICE_KEEP :
-									       CHOICE_NEW;
+		return is_kept(l, side) && flow_idle(v, now) < UDP_IDLE_TICKS ? CHOICE_KEEP :
+										CHOICE_NEW;
 	}
 	/* A client may reuse its port at any time, and its SYN may have been meant for a server that
 	 * is dead by now: whoever serves gets it. */
 	if ((tcp_flags & (TCP_SYN_FLAG | TCP_ACK_FLAG)) == TCP_SYN_FLAG)
 		return CHOICE_NEW;
-	if (side == SIDE_NONE || flow_state(v) == FLOW_RESET || is_fenced(l, slot, side, v))
+	if (value_state(v) == FLOW_RESET)
 		return CHOICE_RESET;
-	return CHOICE_KEEP;
+	if (side == SIDE_NONE)
+		return is_draining(value_server(v)) ? CHOICE_KEEP : CHOICE_RESET;
+	return is_fenced(l, slot, side, v) ? CHOICE_RESET : CHOICE_KEEP;
 }
 
 static __always_inline __u8 next_state(const struct packet *p, __u8 state, __u8 tcp_flags)
@@ -107,7 +117,8 @@ static __always_inline __u64 *refuse_rst(struct exits *n, const struct packet *p
 /* Nobody serves: tell the client at once. */
 static __always_inline int reject(struct exits *n, struct packet *p, struct answer *a, __u32 index)
 {
-	struct listener_counters *lc = listener_counters.lookup(&index);
+	__u32 row = index & p->live;
+	struct listener_counters *lc = listener_counters.lookup(&row);
 	__u64 *reason = p->tcp ? refuse_rst(n, p) : NULL;
 
 	if (reason)
@@ -115,29 +126,6 @@ static __always_inline int reject(struct exits *n, struct packet *p, struct answ
 	if (lc)
 		lc->rejects++;
 	return want(a, p->tcp ? ANSWER_REJECT_TCP : ANSWER_REJECT_UDP);
-}
-
-/* The flow's server no longer serves it. */
-static __always_inline int reset(struct exits *n, struct packet *p, struct answer *a, __u32 index,
-				 __u64 *word, struct flow_value v, __u16 now)
-{
-	struct listener_counters *lc = listener_counters.lookup(&index);
-	__u64 *reason = refuse_rst(n, p);
-	struct flow_value ended = v;
-	__u8 state = flow_state(&v) == FLOW_CLOSED ? FLOW_CLOSED : FLOW_RESET;
-
-	/* A RST of the client's own tells that it has none of this any more: ours arrived. */
-	if (p->tcp && p->tcp->rst) {
-		state = FLOW_CLOSED;
-		reason = &n->drop_ended;
-	}
-	ended.seen_state = seen_state(state, now);
-	flow_update(word, v, ended);
-	if (reason)
-		return (*reason)++, XDP_DROP;
-	if (lc)
-		lc->resets++;
-	return want(a, ANSWER_RESET);
 }
 
 /* Too large for the way out: the sender has to know (RFC 1191). */
@@ -149,9 +137,20 @@ static __always_inline int too_big(struct exits *n, struct packet *p, struct ans
 	return want(a, ANSWER_TOO_BIG);
 }
 
-static __always_inline int send_to(struct xdp_md *ctx, __u32 ifindex)
+static __always_inline int send_to(struct xdp_md *ctx, const struct packet *p, __u32 ifindex)
 {
+	trace_way_out(p, ifindex);
 	return ifindex == ctx->ingress_ifindex ? XDP_TX : bpf_redirect(ifindex, 0);
+}
+
+/* The verdict, or the answer that is wanted in its place. */
+static __always_inline int conclude(struct xdp_md *ctx, struct exits *n, struct packet *p,
+				    struct answer *a, int verdict)
+{
+	if (verdict != ANSWER)
+		return verdict;
+	trace_way_out(p, ctx->ingress_ifindex);
+	return send_answer(ctx, n, p, a);
 }
 
 /* The last steps, the same for known and new flows. */
@@ -161,7 +160,7 @@ static __always_inline int to_server(struct xdp_md *ctx, struct exits *n, struct
 	struct server *server = servers.lookup(&server_index);
 	struct server_counters *sc;
 	struct listener_counters *lc;
-	__u32 ifindex;
+	__u32 ifindex, row;
 
 	if (!server || !(server->flags & SERVER_RESOLVED))
 		return n->drop_unresolved++, XDP_DROP;
@@ -173,8 +172,10 @@ static __always_inline int to_server(struct xdp_md *ctx, struct exits *n, struct
 	rewrite_dest(p, server->addr_be, server->port_be);
 	set_macs(p->eth, server->dest_mac, server->source_mac);
 
-	lc = listener_counters.lookup(&index);
-	sc = server_counters.lookup(&server_index);
+	row = index & p->live;
+	lc = listener_counters.lookup(&row);
+	row = server_index & p->live;
+	sc = server_counters.lookup(&row);
 	if (lc) {
 		lc->forward_packets++;
 		lc->forward_bytes += p->frame_len;
@@ -187,16 +188,41 @@ static __always_inline int to_server(struct xdp_md *ctx, struct exits *n, struct
 		n->forward_new++;
 	else
 		n->forward++;
-	return send_to(ctx, ifindex);
+	return send_to(ctx, p, ifindex);
 }
 
-/* A flow's place and state, as one packet finds it. */
-struct found {
+/* One packet for a listener, and the flow that it belongs to. */
+struct arrival {
+	struct listener *l;
+	__u32 index;
 	__u64 key;
 	__u64 *word; /* NULL: not there */
 	struct flow_bucket *bucket;
-	struct flow_value v;
+	__u64 v; /* its value, or 0 */
+	__u64 peer;
+	__u16 now;
+	__u8 tcp_flags;
 };
+
+/* 0: never in good order. */
+static __always_inline int find_flow(struct xdp_md *ctx, struct packet *p, struct arrival *c,
+				     __u32 index)
+{
+	struct ports *ports = p->l4;
+
+	c->index = index;
+	c->now = clock_now();
+	if (p->tcp)
+		c->tcp_flags = TCP_FLAGS(p->tcp);
+	c->key = flow_word(p->ip->saddr, ports->source_be, index);
+	c->word = flow_find(c->key, &c->bucket);
+	if (!c->bucket)
+		return 0;
+	if (c->word)
+		c->v = flow_read(c->word, c->key);
+	c->peer = peer_word(p->eth, ctx->ingress_ifindex);
+	return 1;
+}
 
 /* No other host sends from this address: it is ours, or no host has it (RFC 1122 s3.2.1.3). */
 static __always_inline int is_martian(__be32 addr_be)
@@ -204,103 +230,148 @@ static __always_inline int is_martian(__be32 addr_be)
 	__u8 first = bpf_ntohl(addr_be) >> 24;
 
 	return first == 0 || first == 127 || first >= 224 ||
-	       lookup_find(lookup_word(addr_be, 0, 0, KIND_LOCAL)) ||
-	       lookup_find(lookup_word(addr_be, 0, 0, KIND_VIP));
+	       lookup_has(lookup_word(addr_be, 0, 0, KIND_LOCAL)) ||
+	       lookup_has(lookup_word(addr_be, 0, 0, KIND_VIP));
 }
 
-/* Give the flow to the serving side and remember it. A server that can not be reached gets none. */
-static __always_inline void assign(struct xdp_md *ctx, struct packet *p, struct found *f,
-				   const struct server *server, __u32 server_index, __u32 index,
-				   __u16 epoch, __u64 peer, __u8 tcp_flags, __u16 now)
+/* Give the flow to a server and remember it: 1. One that can not be reached gets none. */
+static __always_inline int assign(struct xdp_md *ctx, struct packet *p, struct arrival *c,
+				  const struct server *server, __u32 server_index, __u16 epoch)
 {
-	struct listener_counters *lc = listener_counters.lookup(&index);
-	struct server_counters *sc = server_counters.lookup(&server_index);
-	struct flow_value v = {};
+	__u32 row = c->index & p->live, server_row = server_index & p->live;
+	struct listener_counters *lc = listener_counters.lookup(&row);
+	struct server_counters *sc = server_counters.lookup(&server_row);
+	__u64 old = c->v;
 
-	if (tcp_flags & TCP_RST_FLAG || !(server->flags & SERVER_RESOLVED))
-		return;
-	if (lc && !p->tcp && f->word)
+	if (c->tcp_flags & TCP_RST_FLAG || !(server->flags & SERVER_RESOLVED))
+		return 0;
+	if (lc && !p->tcp && c->word && !flow_is_none(old, 0))
 		lc->flows_moved++;
 	else if (lc)
 		lc->flows_new++;
 	if (sc)
 		sc->flows_new++;
-	v.server = server_index;
-	v.epoch = epoch;
-	v.peer = peer_learn(peer, ctx->ingress_ifindex);
-	v.seen_state = seen_state(next_state(p, FLOW_NEW, tcp_flags), now);
-	if (f->word)
-		flow_update(f->word, f->v, v);
-	else
-		flow_insert(f->bucket, f->key, word_of(&v), now);
+	if (!p->live)
+		return 0;
+	c->v = blur(ctx, value_word(server_index, epoch, peer_learn(c->peer, ctx->ingress_ifindex),
+				    seen_state(next_state(p, FLOW_NEW, c->tcp_flags), c->now)));
+	if (c->word)
+		return flow_update(c->word, old, c->v);
+	return flow_insert(c->bucket, c->key, c->v, c->now);
 }
 
-/* The policy allowed the packet to go to the flow's own server: bring the record up to date. */
-static __always_inline void renew(struct xdp_md *ctx, struct packet *p, struct found *f,
-				  const struct listener *l, struct slot slot, __u64 peer,
-				  __u8 tcp_flags, __u16 now)
+/* The flow's server no longer serves it, or it timed out. */
+static __always_inline int reset(struct exits *n, struct packet *p, struct answer *a,
+				 struct arrival *c)
 {
-	struct flow_value v = f->v;
+	__u32 row = c->index & p->live;
+	struct listener_counters *lc = listener_counters.lookup(&row);
+	__u64 *reason = refuse_rst(n, p);
+	__u8 state = value_state(c->v) == FLOW_CLOSED ? FLOW_CLOSED : FLOW_RESET;
 
-	/* The epoch tells when the flow was given to its side; it is renewed only while that side
-	 * serves, so that a later fence still finds the others. */
-	if (side_of(l, v.server) == slot.side)
-		v.epoch = slot.epoch;
-	if (peer_get(v.peer) != peer)
-		v.peer = peer_learn(peer, ctx->ingress_ifindex);
-	v.seen_state = seen_state(next_state(p, flow_state(&v), tcp_flags), now);
-	flow_update(f->word, f->v, v);
+	/* A RST of the client's own tells that it has none of this any more: ours arrived. */
+	if (p->tcp && p->tcp->rst) {
+		state = FLOW_CLOSED;
+		reason = &n->drop_ended;
+	}
+	mark_flow(p, c->l, c->word, c->v, value_seen(c->v, seen_state(state, c->now)));
+	if (reason)
+		return (*reason)++, XDP_DROP;
+	if (lc)
+		lc->resets++;
+	return want(a, ANSWER_RESET);
+}
+
+/* The policy allowed the packet to go to the flow's own server: bring the record up to date.
+ *
+ * @epoch: the flow is of from now on. */
+static __always_inline void renew(struct xdp_md *ctx, struct packet *p, struct arrival *c,
+				  __u16 epoch)
+{
+	__u16 peer = value_peer(c->v);
+	__u64 old = c->v;
+
+	if (!p->live)
+		return;
+	if (peer_get(peer) != c->peer)
+		peer = peer_learn(c->peer, ctx->ingress_ifindex);
+	c->v = value_word(value_server(old), epoch, peer,
+			  seen_state(next_state(p, value_state(old), c->tcp_flags), c->now));
+	mark_flow(p, c->l, c->word, old, c->v);
+}
+
+/* What is to become of a pair's packet that is not plain. CHOICE_KEEP: the record is up to date. */
+static __always_inline enum choice decide(struct xdp_md *ctx, struct packet *p, struct arrival *c,
+					  struct slot slot)
+{
+	__u16 epoch = value_epoch(c->v);
+	enum choice choice;
+
+	trace_flow(p, c->index, 0, c->v);
+	/* Without a server the way is another CPU's, who is just writing it down. */
+	if (!c->v) {
+		c->word = NULL;
+		return CHOICE_NEW;
+	}
+	choice = choose(p, c->l, slot, c->v, c->tcp_flags, c->now);
+	if (choice == CHOICE_KEEP) {
+		trace_choice(p, value_server(c->v), CHOSE_FLOW);
+		/* The epoch tells when the flow was given to its side; it is renewed only while that
+		 * side serves, so that a later fence still finds the others. */
+		if (side_of(c->l, value_server(c->v)) == slot.side)
+			epoch = slot.epoch;
+		renew(ctx, p, c, epoch);
+	}
+	return choice;
 }
 
 static __always_inline int forward(struct xdp_md *ctx, struct exits *n, struct packet *p,
 				   struct answer *a, __u32 index)
 {
-	struct ports *ports = p->l4;
-	enum choice choice = CHOICE_NEW;
-	struct found f = {};
-	struct listener *l;
+	struct arrival c = {};
 	struct slot slot = {};
-	__u64 peer, word = 0, plain, *slot_word;
+	__u64 plain, *slot_word;
 	__u32 slot_index, server_index;
-	__u8 tcp_flags = 0, is_new = 0;
-	__u16 now = clock_now();
+	__u16 epoch;
+	__u8 is_new = 0;
 
-	l = listeners.lookup(&index);
-	if (!l)
+	c.l = listeners.lookup(&index);
+	if (!c.l)
 		return n->drop_internal++, XDP_DROP;
-	slot_index = l->slot;
+	if (unlikely(c.l->flags & LISTENER_SPECIAL) && gate(n, p, c.l, index)) {
+		trace_flow(p, index, 0, 0);
+		return XDP_DROP;
+	}
+	slot_index = c.l->slot;
 	slot_word = (__u64 *)slots.lookup(&slot_index);
-	if (!slot_word)
+	if (!slot_word || !find_flow(ctx, p, &c, index))
 		return n->drop_internal++, XDP_DROP;
 	*(__u64 *)&slot = word_of(slot_word);
-	if (p->tcp)
-		tcp_flags = TCP_FLAGS(p->tcp);
-	f.key = flow_word(p->ip->saddr, ports->source_be, index);
-	f.word = flow_find(f.key, &f.bucket);
-	if (!f.bucket)
-		return n->drop_internal++, XDP_DROP;
-	if (f.word)
-		word = flow_read(f.word, f.key);
-	peer = peer_word(p->eth, ctx->ingress_ifindex);
 
 	/* All that a plain packet of a known flow has to be asked, without a look at the neighbour:
 	 * another one is in another bucket, but for one in 8192, which renew() finds in a second. */
-	server_index = l->server[slot.side & 1];
-	plain = value_word(server_index, slot.epoch, value_peer(word),
-			   seen_state(FLOW_ESTABLISHED, now));
-	if (word != plain || value_peer(word) / PEER_WAYS != peer_home(peer) ||
-	    tcp_flags & TCP_DECISIVE) {
-		*(__u64 *)&f.v = word;
-		server_index = f.v.server;
-		/* Without a server the way is another CPU's, who is just writing it down. */
-		if (server_index)
-			choice = choose(p, l, slot, &f.v, tcp_flags, now);
-		else
-			f.word = NULL;
+	server_index = c.l->server[slot.side & 1];
+	epoch = slot.epoch;
+	if (is_weighted(c.l)) {
+		server_index = value_server(c.v);
+		epoch = epoch_of(server_index);
+	}
+	plain = value_word(server_index, epoch, value_peer(c.v),
+			   seen_state(FLOW_ESTABLISHED, c.now));
+	if (c.v != plain || value_peer(c.v) / PEER_WAYS != peer_home(c.peer) ||
+	    (c.tcp_flags & TCP_DECISIVE) | ~p->live) {
+		enum choice choice;
+
+		if (is_weighted(c.l)) {
+			steps.call(ctx, STEP_WEIGHTED);
+			return n->drop_internal++, XDP_DROP;
+		}
+		if (c.word)
+			c.word = any_way(c.word, c.bucket, nought(ctx));
+		server_index = value_server(c.v);
+		choice = decide(ctx, p, &c, slot);
 		if (choice == CHOICE_RESET)
-			return reset(n, p, a, index, f.word, f.v, now);
-		if (choice == CHOICE_KEEP)
-			renew(ctx, p, &f, l, slot, peer, tcp_flags, now);
+			return reset(n, p, a, &c);
 		is_new = choice == CHOICE_NEW;
 	}
 	if (is_new) {
@@ -310,13 +381,14 @@ static __always_inline int forward(struct xdp_md *ctx, struct exits *n, struct p
 			return n->drop_martian++, XDP_DROP;
 		if (slot.side == SIDE_NONE)
 			return reject(n, p, a, index);
-		server_index = l->server[slot.side & 1];
+		server_index = c.l->server[slot.side & 1];
+		trace_choice(p, server_index, CHOSE_SLOT);
 		server = servers.lookup(&server_index);
 		if (!server)
 			return n->drop_internal++, XDP_DROP;
 		if (p->ip->saddr == server->addr_be)
 			return n->drop_hairpin++, XDP_DROP;
-		assign(ctx, p, &f, server, server_index, index, slot.epoch, peer, tcp_flags, now);
+		assign(ctx, p, &c, server, server_index, slot.epoch);
 	}
 	return to_server(ctx, n, p, a, index, server_index, is_new);
 }

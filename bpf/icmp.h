@@ -46,28 +46,41 @@ static __always_inline int parse_icmp_error(struct cursor *c, struct packet *p,
 	return 1;
 }
 
+/* Is there such a flow, and does its server still have it? */
+static __always_inline int is_known(const struct listener *l, const struct server *server, __u64 v,
+				    const struct icmp_error *e)
+{
+	if (flow_is_none(v, e->inner->protocol == IPPROTO_TCP))
+		return 0;
+	if (is_weighted(l))
+		return value_server(v) && e->ports->dest_be && !has_ended(server, v);
+	return side_of(l, value_server(v)) != SIDE_NONE ||
+	       (value_server(v) && server && server->flags & SERVER_DRAINING);
+}
+
 /* About an answer of the VIP's: the server that sent it must know. */
 static __always_inline int icmp_to_server(struct xdp_md *ctx, struct exits *n, struct packet *p,
 					  struct icmp_error *e, __u32 index)
 {
 	struct listener *l = listeners.lookup(&index);
-	struct flow_value v = {};
 	struct flow_bucket *b;
 	struct server *server;
-	__u64 key, *word, delta;
+	__u64 key, *word, delta, v = 0;
 	__u32 server_index, ifindex;
 	__be32 old_be;
 
 	if (!l)
 		return n->drop_internal++, XDP_DROP;
+	if (unlikely(l->flags & LISTENER_SPECIAL) && acl_forbids(l, e->inner->daddr))
+		return n->drop_acl++, XDP_DROP;
 	key = flow_word(e->inner->daddr, e->ports->dest_be, index);
 	word = flow_find(key, &b);
 	if (word)
-		*(__u64 *)&v = flow_read(word, key);
-	if (side_of(l, v.server) == SIDE_NONE)
-		return n->drop_icmp++, XDP_DROP;
-	server_index = v.server;
+		v = flow_read(word, key);
+	server_index = value_server(v);
 	server = servers.lookup(&server_index);
+	if (!is_known(l, server, v, e))
+		return n->drop_icmp++, XDP_DROP;
 	if (!server || !(server->flags & SERVER_RESOLVED))
 		return n->drop_unresolved++, XDP_DROP;
 	if (p->ip->ttl <= 1)
@@ -82,7 +95,7 @@ static __always_inline int icmp_to_server(struct xdp_md *ctx, struct exits *n, s
 	finish_ip(p->ip, csum_delta32(old_be, server->addr_be));
 	set_macs(p->eth, server->dest_mac, server->source_mac);
 	n->icmp_to_server++;
-	return send_to(ctx, ifindex);
+	return send_to(ctx, p, ifindex);
 }
 
 /* About a client's packet that was on its way to a server: the client must know. */
@@ -97,7 +110,7 @@ static __always_inline int icmp_to_client(struct xdp_md *ctx, struct exits *n, s
 
 	if (p->ip->ttl <= 1)
 		return n->drop_ttl++, XDP_DROP;
-	*(__u64 *)&peer = peer_get(o->v.peer);
+	*(__u64 *)&peer = peer_get(value_peer(o->v));
 	link = link_of(peer);
 	if (link) {
 		ifindex = peer.ifindex;
@@ -118,7 +131,7 @@ static __always_inline int icmp_to_client(struct xdp_md *ctx, struct exits *n, s
 		p->ip->saddr = o->l->vip_be;
 	finish_ip(p->ip, csum_delta32(old_be, p->ip->saddr));
 	n->icmp_to_client++;
-	return send_to(ctx, ifindex);
+	return send_to(ctx, p, ifindex);
 }
 
 static __always_inline int icmp(struct xdp_md *ctx, struct exits *n, struct cursor *c,
@@ -132,7 +145,7 @@ static __always_inline int icmp(struct xdp_md *ctx, struct exits *n, struct curs
 	if (p->l4_len < sizeof(*icmp) || (void *)(icmp + 1) > c->end)
 		return n->drop_malformed++, XDP_DROP;
 	if (icmp->type == ICMP_ECHO && icmp->code == 0) {
-		if (!lookup_find(lookup_word(p->ip->daddr, 0, 0, KIND_VIP)))
+		if (!lookup_has(lookup_word(p->ip->daddr, 0, 0, KIND_VIP)))
 			return n->pass_icmp++, XDP_PASS;
 		if (is_martian(p->ip->saddr))
 			return n->drop_martian++, XDP_DROP;
@@ -150,7 +163,15 @@ static __always_inline int icmp(struct xdp_md *ctx, struct exits *n, struct curs
 	found = lookup_find(
 		lookup_word(e.inner->daddr, e.ports->dest_be, e.inner->protocol, KIND_ENDPOINT));
 	if (found) {
-		find_origin(&o, e.inner->saddr, e.ports->source_be, found);
+		const struct talk t = {
+			.server_be = e.inner->daddr,
+			.client_be = e.inner->saddr,
+			.server_port_be = e.ports->dest_be,
+			.client_port_be = e.ports->source_be,
+			.proto = e.inner->protocol,
+		};
+
+		find_origin(&o, &t, found);
 		if (o.word)
 			return icmp_to_client(ctx, n, p, &e, &o);
 	}

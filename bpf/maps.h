@@ -24,7 +24,23 @@ MAPPED_ARRAY(struct peer_bucket, peers, PEER_BUCKETS);
 /* Interfaces that answers leave by. */
 MAPPED_ARRAY(struct link, links, LINKS);
 
-COUNTERS(struct exits, exits, 1);
+/* Weighted listeners: who is next, by turns and by hashes; turns given away, by listener; flows, by
+ * server. */
+MAPPED_ARRAY(struct wheel_word, wheels, WHEEL_WORDS);
+MAPPED_ARRAY(__u64, cursors, MAX_LISTENERS);
+MAPPED_ARRAY(__u64, loads, MAX_SERVERS);
+/* Bandwidth, by listener. */
+MAPPED_ARRAY(struct limit, limits, MAX_LISTENERS);
+MAPPED_ARRAY(struct sweep, sweeps, 1);
+MAPPED_ARRAY(struct trace, traces, 1);
+BPF_TABLE_PINNED("lpm_trie", struct acl_key, __u8, acls, MAX_ACL_ENTRIES, PIN_DIR "/acls",
+		 BPF_F_NO_PREALLOC);
+
+/* From one program to the next, with one packet. */
+COUNTERS(struct tie_to_keep, ties_to_keep, 1);
+
+/* Row 1 is moved by dry runs. */
+COUNTERS(struct exits, exits, 2);
 COUNTERS(struct listener_counters, listener_counters, MAX_LISTENERS);
 COUNTERS(struct server_counters, server_counters, MAX_SERVERS);
 

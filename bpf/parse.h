@@ -30,16 +30,18 @@ struct packet {
 	struct tcphdr *tcp; /* l4 again if TCP, else NULL: a pointer the verifier can tell apart */
 	__u32 l4_len;
 	__u32 frame_len;
+	__u32 live; /* all ones; 0 in a dry run, which must write nothing */
 };
 
 /* What the packet is to be answered by, instead of being sent on. A step that wants an answer fills
  * this in and returns ANSWER; it is written in one place, as its code is long and always inlined. */
 struct answer {
 	enum answer_kind {
-		ANSWER_RESET,	   /* RST: the flow's server no longer serves */
-		ANSWER_REJECT_TCP, /* RST: nobody serves */
-		ANSWER_REJECT_UDP, /* port unreachable: nobody serves */
-		ANSWER_TOO_BIG,	   /* fragmentation needed */
+		ANSWER_RESET,	     /* RST to the client: its flow has ended */
+		ANSWER_RESET_SERVER, /* RST to the server: the flow has ended */
+		ANSWER_REJECT_TCP,   /* RST: nobody serves */
+		ANSWER_REJECT_UDP,   /* port unreachable: nobody serves */
+		ANSWER_TOO_BIG,	     /* fragmentation needed */
 	} kind;
 	__u16 mtu; /* for ANSWER_TOO_BIG */
 };

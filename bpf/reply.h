@@ -6,38 +6,46 @@
 
 #include "tables.h"
 #include "forward.h"
+#include "quic.h"
+#include "ties.h"
+
+/* An answer: from whom, to whom. */
+struct talk {
+	__be32 server_be;
+	__be32 client_be;
+	__be16 server_port_be;
+	__be16 client_port_be;
+	__u8 proto;
+};
 
 /* What a listener behind an endpoint has to say about a client. */
 struct origin {
 	struct listener *l;
 	__u64 *word; /* of the flow, if it belongs to this server */
-	struct flow_value v;
+	__u64 v;     /* its value, or 0 */
 	__u64 key;
 	struct flow_bucket *bucket;
 	__u32 index;
-	__u8 side;
-	__u8 shared;	/* other listeners use the endpoint, too */
-	__u8 elsewhere; /* a flow is there, but belongs to the other server */
+	__u32 server; /* row; 0: one of a weighted listener's, but without the flow nobody knows which */
+	__u8 side;	/* of the pair; SIDE_NONE: it left, but may go on with the flow */
+	__u8 shared;	/* others stand behind the endpoint, too */
+	__u8 elsewhere; /* a flow is there, but belongs to another server */
 };
 
-static __always_inline void ask(struct origin *o, __be32 client_be, __be16 client_port_be,
-				__u32 link)
+static __always_inline int stands_at(__u16 server, const struct talk *t)
 {
-	__u64 *word;
+	__u32 row = server;
+	struct server *s = servers.lookup(&row);
 
-	o->index = link >> 1;
-	o->side = link & 1;
-	o->l = listeners.lookup(&o->index);
-	if (!o->l)
-		return;
-	o->key = flow_word(client_be, client_port_be, o->index);
-	word = flow_find(o->key, &o->bucket);
-	if (!word)
-		return;
-	*(__u64 *)&o->v = flow_read(word, o->key);
-	if (o->v.server == o->l->server[o->side & 1])
-		o->word = word;
-	o->elsewhere = o->v.server && !o->word;
+	return s && s->addr_be == t->server_be && s->port_be == t->server_port_be;
+}
+
+/* Does the flow belong to the server that talks? */
+static __always_inline int is_own(const struct listener *l, __u64 v, const struct talk *t)
+{
+	return stands_at(value_server(v), t) &&
+	       (is_weighted(l) || side_of(l, value_server(v)) != SIDE_NONE ||
+		is_draining(value_server(v)));
 }
 
 /* By FLOW_*, two bits each: neither end has ended the connection, one has, both have. */
@@ -47,62 +55,93 @@ static __always_inline void ask(struct origin *o, __be32 client_be, __be16 clien
 
 /* A client may use one port toward several listeners, one after the other, and their flows meet at
  * the server they share. The one that is meant is this server's, alive rather than ending, was heard
- * of last, and, where a tick of the clock can not tell, is the one just opened. Without a branch: the
- * verifier would follow each through all the chain. */
-static __always_inline __u32 claim_of(struct flow_value v, const struct listener *l, __u8 side,
-				      __u16 now)
+ * of last, and, where a tick of the clock can not tell, is the one just opened. Never 0. */
+static __always_inline __u32 claim_of(__u64 v, __u32 own, __u16 now)
 {
-	__u32 other = v.server ^ l->server[side], state = flow_state(&v), own;
+	__u32 state = value_state(v);
 
-	asm volatile("" : "+r"(other), "+r"(state));
-	own = (other - 1) >> 31;
-	return own << 16 | (LIVELINESS >> 2 * state & 3) << 14 |
-	       (FLOW_SEEN_MASK - flow_idle(&v, now)) << 1 | (1 >> state & 1);
+	return 1 << 17 | own << 16 | (LIVELINESS >> 2 * state & 3) << 14 |
+	       (FLOW_SEEN_MASK - flow_idle(v, now)) << 1 | (1 >> state & 1);
 }
 
-/* The link of the chain whose listener the packet is from; the first one if none has a flow. */
-static __always_inline __u32 best_link(__be32 client_be, __be16 client_port_be, __u32 link)
+/* Whose an answer of a shared endpoint is, as an endpoint's value again: all flows of the client's port
+ * are in one bucket. Without any it is the listener that the endpoint names. */
+static __always_inline __u32 find_shared(const struct talk *t, __u32 endpoint)
 {
-	__u64 best = link;
+	__u64 client = flow_word(t->client_be, t->client_port_be, 0), best = endpoint;
+	__u32 index = flow_hash(client);
+	struct flow_bucket *b = flows.lookup(&index);
 	__u16 now = clock_now();
 	int i;
 
+	if (!b)
+		return endpoint;
 #pragma clang loop unroll(disable)
-	for (i = 0; i < MAX_LINKS && link; i++) {
-		__u32 index = link >> 1;
-		struct listener *l = listeners.lookup(&index);
-		struct flow_value v = {};
-		struct flow_bucket *b;
-		__u64 key, claim, *word;
+	for (i = 0; i < FLOW_WAYS; i++) {
+		__u64 key = word_of(&b->keys[i]), claim;
+		__u32 row = FIELD_OF(key, __u16, 6), side = SIDE_PRIMARY, own;
+		struct listener *l;
+		__u64 v;
 
-		if (!l)
-			break;
-		key = flow_word(client_be, client_port_be, index);
-		word = flow_find(key, &b);
-		if (word)
-			*(__u64 *)&v = flow_read(word, key);
-		if (v.server) {
-			claim = (__u64)claim_of(v, l, link & 1, now) << 32 | link;
-			if (claim > best)
-				best = claim;
-		}
-		link = l->next[link & 1];
+		if ((key ^ client) & ~FLOW_KEY_LISTENER || !t->client_port_be)
+			continue;
+		v = flow_read((__u64 *)&b->values[i], key);
+		l = listeners.lookup(&row);
+		if (!l || !v || l->proto != t->proto || flow_is_none(v, t->proto == IPPROTO_TCP))
+			continue;
+		own = is_own(l, v, t);
+		if (own)
+			side = value_server(v) == l->server[SIDE_SECONDARY];
+		else if (is_weighted(l) && value_server(v) != FLOW_DIRECT)
+			continue;
+		else if (is_weighted(l) && row != endpoint >> 2)
+			continue;
+		else if (!is_weighted(l) && stands_at(l->server[SIDE_SECONDARY], t))
+			side = SIDE_SECONDARY;
+		else if (!is_weighted(l) && !stands_at(l->server[SIDE_PRIMARY], t))
+			continue;
+		claim = (__u64)claim_of(v, own, now) << 32 | row << 2 | side << 1 | 1;
+		if (claim > best)
+			best = claim;
 	}
 	return best;
 }
 
-static __always_inline void find_origin(struct origin *o, __be32 client_be, __be16 client_port_be,
-					__u32 link)
+static __always_inline void find_origin(struct origin *o, const struct talk *t, __u32 endpoint)
 {
-	struct listener *l;
-	__u32 index = link >> 1;
+	__u64 *word;
+	int own;
 
-	l = listeners.lookup(&index);
-	if (l && l->next[link & 1]) {
+	if (unlikely(endpoint & 1)) {
 		o->shared = 1;
-		link = best_link(client_be, client_port_be, link);
+		endpoint = find_shared(t, endpoint);
 	}
-	ask(o, client_be, client_port_be, link);
+	o->index = endpoint >> 2;
+	o->side = endpoint >> 1 & 1;
+	o->l = listeners.lookup(&o->index);
+	if (!o->l)
+		return;
+	o->server = o->l->server[o->side & 1];
+	o->key = flow_word(t->client_be, t->client_port_be, o->index);
+	word = flow_find(o->key, &o->bucket);
+	if (!word)
+		return;
+	o->v = flow_read(word, o->key);
+	if (flow_is_none(o->v, t->proto == IPPROTO_TCP)) {
+		o->v = 0;
+		return;
+	}
+	own = value_server(o->v) == o->server;
+	if (unlikely(o->shared | is_weighted(o->l))) {
+		own = is_own(o->l, o->v, t) && t->client_port_be;
+		if (own)
+			o->side = side_of(o->l, value_server(o->v));
+	}
+	if (own) {
+		o->word = word;
+		o->server = value_server(o->v);
+	}
+	o->elsewhere = o->v && !o->word;
 }
 
 /* No neighbour learnt: the kernel's routes know the way. Returns BPF_FIB_LKUP_RET_*. */
@@ -137,12 +176,11 @@ static __always_inline int to_client(struct xdp_md *ctx, struct exits *n, struct
 	struct server_counters *sc;
 	struct link *link;
 	struct peer peer = {};
-	__u32 server_index = o->l->server[o->side & 1];
-	__u32 ifindex;
+	__u32 ifindex, row;
 
 	if (p->ip->ttl <= 1)
 		return n->drop_ttl++, XDP_DROP;
-	*(__u64 *)&peer = peer_get(o->v.peer);
+	*(__u64 *)&peer = peer_get(value_peer(o->v));
 	link = link_of(peer);
 	if (link) {
 		if (bpf_ntohs(p->ip->tot_len) > link->mtu)
@@ -163,8 +201,10 @@ static __always_inline int to_client(struct xdp_md *ctx, struct exits *n, struct
 		n->reply_without_flow++;
 	}
 	rewrite_source(p, o->l->vip_be, o->l->port_be);
-	lc = listener_counters.lookup(&o->index);
-	sc = server_counters.lookup(&server_index);
+	row = o->index & p->live;
+	lc = listener_counters.lookup(&row);
+	row = o->server & p->live;
+	sc = server_counters.lookup(&row);
 	if (lc) {
 		lc->reply_packets++;
 		lc->reply_bytes += p->frame_len;
@@ -173,12 +213,13 @@ static __always_inline int to_client(struct xdp_md *ctx, struct exits *n, struct
 		sc->reply_packets++;
 		sc->reply_bytes += p->frame_len;
 	}
-	return send_to(ctx, ifindex);
+	return send_to(ctx, p, ifindex);
 }
 
-static __always_inline int fenced(struct exits *n, __u32 index)
+static __always_inline int fenced(struct exits *n, const struct packet *p, __u32 index)
 {
-	struct listener_counters *lc = listener_counters.lookup(&index);
+	__u32 row = index & p->live;
+	struct listener_counters *lc = listener_counters.lookup(&row);
 
 	if (lc)
 		lc->fenced_packets++;
@@ -193,88 +234,194 @@ static __always_inline int is_direct(struct packet *p, struct origin *o, __u16 e
 	const __u8 syn_ack = TCP_SYN_FLAG | TCP_ACK_FLAG;
 	__u16 now = clock_now();
 
-	if (o->v.server)
-		return o->v.server == FLOW_DIRECT;
+	if (o->v)
+		return value_server(o->v) == FLOW_DIRECT;
 	if (!p->tcp)
 		return 1;
 	if ((TCP_FLAGS(p->tcp) & syn_ack) != syn_ack)
 		return 0;
-	if (o->bucket)
+	if (o->bucket && p->live)
 		flow_insert(o->bucket, o->key,
 			    value_word(FLOW_DIRECT, epoch, 0, seen_state(FLOW_ESTABLISHED, now)),
 			    now);
 	return 1;
 }
 
-/* No flow of this server's: it was evicted, or moved to the other server, or there never was one.
+/* Did the pair's side fail, so that also its datagrams reach nobody any more? */
+static __always_inline int is_silenced(const struct origin *o, struct slot slot)
+{
+	return o->side != SIDE_NONE && slot.silenced >> (o->side & 1) & 1 &&
+	       !is_kept(o->l, o->side);
+}
+
+/* No flow of this server's: it was evicted, or moved to another server, or there never was one.
  * XDP_TX: it may speak all the same. */
 static __always_inline int judge_unknown(struct exits *n, struct packet *p, struct origin *o,
 					 struct slot slot)
 {
 	/* An answer to this host's own health check. */
-	if (lookup_find(lookup_word(p->ip->daddr, 0, 0, KIND_LOCAL)))
+	if (lookup_has(lookup_word(p->ip->daddr, 0, 0, KIND_LOCAL)))
 		return n->pass_local++, XDP_PASS;
 	if (is_direct(p, o, slot.epoch))
 		return n->pass_direct++, XDP_PASS;
-	if (slot.silenced >> o->side & 1 && !is_kept(o->l, o->side))
-		return fenced(n, o->index);
-	/* A datagram in flight while its flow moved is still welcome; a segment is not: its client is
-	 * in another server's hands. */
-	if (o->elsewhere && p->tcp)
-		return fenced(n, o->index);
+	if (is_silenced(o, slot))
+		return fenced(n, p, o->index);
+	/* A datagram in flight while a pair's flow moved is still welcome; a segment is not: its
+	 * client is in another server's hands. */
+	if (o->elsewhere && (p->tcp || is_weighted(o->l)))
+		return fenced(n, p, o->index);
 	if (!o->elsewhere && o->shared)
 		return n->drop_no_flow++, XDP_DROP;
 	return XDP_TX;
 }
 
-/* A flow of this server's. XDP_TX: it may speak. */
-static __always_inline int judge_known(struct exits *n, struct packet *p, struct origin *o,
-				       struct slot slot)
+/* May the server no longer speak for this flow? */
+static __always_inline int is_over(const struct packet *p, const struct origin *o, struct slot slot)
 {
-	struct flow_value v = o->v;
-	__u16 now = clock_now();
-	__u8 tcp_flags = 0, state;
+	if (is_weighted(o->l)) {
+		__u32 row = value_server(o->v);
 
-	if (p->tcp) {
-		tcp_flags = TCP_FLAGS(p->tcp);
-		if (v.epoch != slot.epoch &&
-		    (is_fenced(o->l, slot, o->side, &v) || flow_state(&v) == FLOW_RESET))
-			return fenced(n, o->index);
-	} else if (slot.silenced >> o->side & 1 && !is_kept(o->l, o->side)) {
-		return fenced(n, o->index);
+		return has_ended(servers.lookup(&row), o->v);
 	}
-	if ((v.seen_state & FLOW_SEEN_MASK) == now && !(tcp_flags & (TCP_FIN_FLAG | TCP_RST_FLAG)))
+	if (!p->tcp)
+		return is_silenced(o, slot);
+	return value_epoch(o->v) != slot.epoch && o->side != SIDE_NONE &&
+	       is_fenced(o->l, slot, o->side, o->v);
+}
+
+/* The flow timed out, or its client was told so: the server has to know, too. */
+static __always_inline int reset_server(struct exits *n, struct packet *p, struct answer *a)
+{
+	__u64 *reason = p->tcp && p->tcp->rst ? &n->drop_ended : refuse_rst(n, p);
+
+	if (reason)
+		return (*reason)++, XDP_DROP;
+	return want(a, ANSWER_RESET_SERVER);
+}
+
+/* A flow of this server's. XDP_TX: it may speak. */
+static __always_inline int judge_known(struct exits *n, struct packet *p, struct answer *a,
+				       struct origin *o, struct slot slot)
+{
+	__u16 now = clock_now();
+	__u8 tcp_flags = 0, state = value_state(o->v);
+
+	if (is_over(p, o, slot))
+		return fenced(n, p, o->index);
+	if (p->tcp)
+		tcp_flags = TCP_FLAGS(p->tcp);
+	if (FIELD_OF(o->v, __u16, 6) == seen_state(FLOW_ESTABLISHED, now) &&
+	    !(tcp_flags & (TCP_FIN_FLAG | TCP_RST_FLAG)))
 		return XDP_TX;
-	state = flow_state(&v);
+	if (state == FLOW_RESET)
+		return reset_server(n, p, a);
 	if (tcp_flags & TCP_RST_FLAG)
 		state = FLOW_CLOSED;
 	else if (tcp_flags & TCP_FIN_FLAG && state < FLOW_CLOSED)
 		state = state == FLOW_CLIENT_FIN ? FLOW_CLOSED : FLOW_SERVER_FIN;
-	v.seen_state = seen_state(state, now);
-	flow_update(o->word, o->v, v);
+	mark_flow(p, o->l, o->word, o->v, value_seen(o->v, seen_state(state, now)));
 	return XDP_TX;
 }
 
-static __always_inline int reply(struct xdp_md *ctx, struct exits *n, struct packet *p,
-				 struct answer *a, __u32 link)
+/* A QUIC server tells by its long headers which connection ids will be its own: whoever comes with one
+ * of them, from whatever address, belongs to it. */
+static __always_inline __u64 learnt_tie(struct xdp_md *ctx, const struct packet *p,
+					const struct origin *o)
 {
-	struct ports *ports = p->l4;
-	struct origin o = {};
+	__u64 quic_id;
+
+	if (p->tcp || o->l->scheduler != SCHEDULE_QUIC || !o->word || !p->live)
+		return 0;
+	quic_id = quic_source(p, (void *)(long)ctx->data_end);
+	return quic_id ? tie_key(p, o->l, o->index, quic_id) : 0;
+}
+
+/* Whose answer it is, and may it go on? XDP_TX: it may. */
+static __always_inline int judge(struct exits *n, struct packet *p, struct answer *a,
+				 struct origin *o, __u32 endpoint)
+{
+	const struct ports *ports = p->l4;
+	const struct talk t = {
+		.server_be = p->ip->saddr,
+		.client_be = p->ip->daddr,
+		.server_port_be = ports->source_be,
+		.client_port_be = ports->dest_be,
+		.proto = p->ip->protocol,
+	};
 	struct slot slot = {};
 	__u64 *slot_word;
 	__u32 slot_index;
 	int verdict;
 
-	find_origin(&o, p->ip->daddr, ports->dest_be, link);
-	if (!o.l)
+	find_origin(o, &t, endpoint);
+	if (!o->l)
 		return n->drop_internal++, XDP_DROP;
-	slot_index = o.l->slot;
+	slot_index = o->l->slot;
 	slot_word = (__u64 *)slots.lookup(&slot_index);
 	if (!slot_word)
 		return n->drop_internal++, XDP_DROP;
 	*(__u64 *)&slot = word_of(slot_word);
-	verdict = o.word ? judge_known(n, p, &o, slot) : judge_unknown(n, p, &o, slot);
-	return verdict == XDP_TX ? to_client(ctx, n, p, a, &o) : verdict;
+	verdict = o->word ? judge_known(n, p, a, o, slot) : judge_unknown(n, p, o, slot);
+	if (unlikely(!p->live)) {
+		trace_flow(p, o->index, 1, o->v);
+		if (verdict == XDP_TX)
+			trace_choice(p, o->server, o->word ? CHOSE_FLOW : CHOSE_NOTHING);
+	}
+	return verdict;
+}
+
+/* Is it one of a pair's, of a known flow of the present epoch, that says nothing of its end? Fills in
+ * what to_client() needs. */
+static __always_inline int is_plain(struct packet *p, struct origin *o, __u32 endpoint)
+{
+	const struct ports *ports = p->l4;
+	struct flow_bucket *bucket;
+	struct slot slot = {};
+	__u64 key, *word;
+	__u32 slot_index;
+
+	o->index = endpoint >> 2;
+	o->l = listeners.lookup(&o->index);
+	if (!o->l || (o->l->flags & LISTENER_SPECIAL) | (endpoint & 1) | ~p->live)
+		return 0;
+	slot_index = o->l->slot;
+	word = (__u64 *)slots.lookup(&slot_index);
+	if (!word)
+		return 0;
+	*(__u64 *)&slot = word_of(word);
+	key = flow_word(p->ip->daddr, ports->dest_be, o->index);
+	word = flow_find(key, &bucket);
+	if (!word)
+		return 0;
+	o->v = flow_read(word, key);
+	o->server = o->l->server[endpoint >> 1 & 1];
+	return o->v == value_word(o->server, slot.epoch, value_peer(o->v),
+				  seen_state(FLOW_ESTABLISHED, clock_now())) &&
+	       !(p->tcp ? TCP_FLAGS(p->tcp) & (TCP_FIN_FLAG | TCP_RST_FLAG) : slot.silenced);
+}
+
+static __always_inline int reply(struct xdp_md *ctx, struct exits *n, struct packet *p,
+				 struct answer *a, __u32 endpoint)
+{
+	struct origin o = {};
+	__u64 tie_key = 0;
+	int verdict;
+
+	if (!is_plain(p, &o, endpoint)) {
+		__builtin_memset(&o, 0, sizeof(o));
+		verdict = judge(n, p, a, &o, endpoint);
+		if (verdict != XDP_TX)
+			return verdict;
+		if (unlikely(o.l->flags & LISTENER_SPECIAL)) {
+			if (throttle(n, p, o.l, o.index, TOWARD_CLIENT))
+				return XDP_DROP;
+			tie_key = learnt_tie(ctx, p, &o);
+		}
+	}
+	verdict = to_client(ctx, n, p, a, &o);
+	if (unlikely(tie_key))
+		keep_tie_later(ctx, verdict, TIE_LEARN, tie_key, o.v, 0);
+	return verdict;
 }
 
 #endif

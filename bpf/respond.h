@@ -152,7 +152,7 @@ static __always_inline void answer_echo(struct packet *p)
 static __always_inline int send_answer(struct xdp_md *ctx, struct exits *n, struct packet *p,
 				       const struct answer *a)
 {
-	int is_rst = a->kind == ANSWER_RESET || a->kind == ANSWER_REJECT_TCP;
+	int is_rst = a->kind != ANSWER_REJECT_UDP && a->kind != ANSWER_TOO_BIG;
 	__u8 code = a->kind == ANSWER_TOO_BIG ? ICMP_FRAG_NEEDED : ICMP_PORT_UNREACH;
 
 	if (is_rst ? !p->tcp || answer_rst(ctx, p) :
@@ -161,6 +161,8 @@ static __always_inline int send_answer(struct xdp_md *ctx, struct exits *n, stru
 	switch (a->kind) {
 	case ANSWER_RESET:
 		return n->reset_client++, XDP_TX;
+	case ANSWER_RESET_SERVER:
+		return n->reset_server++, XDP_TX;
 	case ANSWER_REJECT_TCP:
 		return n->reject_tcp++, XDP_TX;
 	case ANSWER_REJECT_UDP:

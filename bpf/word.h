@@ -22,6 +22,29 @@ static __always_inline __u64 word_of(const void *p)
 	return *(const volatile __u64 *)p;
 }
 
+/* Masks in place of branches: what the verifier does not see as a decision, it need not follow. All ones,
+ * or 0. */
+static __always_inline __u64 if_negative(__s64 value)
+{
+	/* Else the compiler may see a comparison in it. */
+	asm volatile("" : "+r"(value));
+	return value >> 63;
+}
+
+static __always_inline __u64 if_set(__u64 value)
+{
+	return if_negative(value | -value);
+}
+
+/* The murmur3 finaliser, but for its last step: the upper bits depend on all of the word's. */
+static __always_inline __u64 mix(__u64 word)
+{
+	word ^= word >> 33;
+	word *= 0xff51afd7ed558ccdULL;
+	word ^= word >> 33;
+	return word * 0xc4ceb9fe1a85ec53ULL;
+}
+
 /* struct lookup_key */
 static __always_inline __u64 lookup_word(__be32 addr_be, __be16 port_be, __u8 proto, __u8 kind)
 {
@@ -34,6 +57,8 @@ static __always_inline __u64 flow_word(__be32 client_be, __be16 client_port_be, 
 	return FIELD(client_be, 0, 4) | FIELD(client_port_be, 4, 2) | FIELD(listener, 6, 2);
 }
 
+#define FLOW_KEY_LISTENER FIELD(0xffff, 6, 2)
+
 /* struct flow_value */
 static __always_inline __u64 value_word(__u16 server, __u16 epoch, __u16 peer, __u16 seen_state)
 {
@@ -41,9 +66,30 @@ static __always_inline __u64 value_word(__u16 server, __u16 epoch, __u16 peer, _
 	       FIELD(seen_state, 6, 2);
 }
 
+static __always_inline __u16 value_server(__u64 word)
+{
+	return FIELD_OF(word, __u16, 0);
+}
+
+static __always_inline __u16 value_epoch(__u64 word)
+{
+	return FIELD_OF(word, __u16, 2);
+}
+
 static __always_inline __u16 value_peer(__u64 word)
 {
 	return FIELD_OF(word, __u16, 4);
+}
+
+static __always_inline __u8 value_state(__u64 word)
+{
+	return FIELD_OF(word, __u16, 6) >> FLOW_STATE_SHIFT;
+}
+
+/* The same flow, in another state, and heard of at another time. */
+static __always_inline __u64 value_seen(__u64 word, __u16 seen_state)
+{
+	return (word & ~FIELD(0xffff, 6, 2)) | FIELD(seen_state, 6, 2);
 }
 
 /* struct peer of the sender of a frame */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* The program: parse, find listener or endpoint, find the flow, read the slot, rewrite, send.
  *
- * Toward a server:  forward.h      Toward a client:  reply.h      ICMP:  icmp.h
+ * Toward a server:  forward.h      Toward a client:  reply.h      All else:  xdp_steps.c
  *
  * Every exit moves exactly one counter of struct exits. Toward a known flow not one helper is called
  * (two where the way out is another interface): array lookups and jiffies are inlined by the kernel.
@@ -16,9 +16,10 @@
 #include "rewrite.h"
 #include "respond.h"
 #include "tables.h"
+#include "dry_run.h"
+#include "gate.h"
 #include "forward.h"
 #include "reply.h"
-#include "icmp.h"
 
 /* Fragments carry no ports, or not all: for a VIP they can only be dropped; a first fragment from a
  * server's port must not leave with the server's address. What is for this host itself, and echo
@@ -29,15 +30,22 @@ static __always_inline int fragment(struct exits *n, struct cursor *c, struct pa
 
 	if (p->ip->protocol != IPPROTO_TCP && p->ip->protocol != IPPROTO_UDP)
 		return n->pass_fragment++, XDP_PASS;
-	if (lookup_find(lookup_word(p->ip->daddr, 0, 0, KIND_VIP)))
+	if (lookup_has(lookup_word(p->ip->daddr, 0, 0, KIND_VIP)))
 		return n->drop_fragment++, XDP_DROP;
 	if (!(p->ip->frag_off & bpf_htons(IP_OFFSET)) && p->l4_len >= sizeof(*ports) &&
 	    (void *)(ports + 1) <= c->end &&
-	    lookup_find(
+	    lookup_has(
 		    lookup_word(p->ip->saddr, ports->source_be, p->ip->protocol, KIND_ENDPOINT)) &&
-	    !lookup_find(lookup_word(p->ip->daddr, 0, 0, KIND_LOCAL)))
+	    !lookup_has(lookup_word(p->ip->daddr, 0, 0, KIND_LOCAL)))
 		return n->drop_fragment++, XDP_DROP;
 	return n->pass_fragment++, XDP_PASS;
+}
+
+/* Until the steps are loaded, a moment after this program at the first start, ICMP is the host's. */
+static __always_inline int to_icmp(struct xdp_md *ctx, struct exits *n)
+{
+	steps.call(ctx, STEP_ICMP);
+	return n->pass_icmp++, XDP_PASS;
 }
 
 int xdp_pair(struct xdp_md *ctx)
@@ -47,13 +55,13 @@ int xdp_pair(struct xdp_md *ctx)
 	struct answer a = {};
 	struct ports *ports;
 	struct exits *n;
-	int zero = 0, verdict;
-	__u32 found;
+	__u32 row, found;
+	int verdict;
 
-	n = exits.lookup(&zero);
+	row = begin(ctx, &p);
+	n = exits.lookup(&row);
 	if (!n)
 		return XDP_ABORTED;
-	p.frame_len = ctx->data_end - ctx->data;
 	p.eth = parse_eth(&c);
 	if (!p.eth)
 		return n->drop_malformed++, XDP_DROP;
@@ -66,7 +74,7 @@ int xdp_pair(struct xdp_md *ctx)
 	if (ipv4_is_fragment(p.ip))
 		return fragment(n, &c, &p);
 	if (p.ip->protocol == IPPROTO_ICMP)
-		return icmp(ctx, n, &c, &p);
+		return to_icmp(ctx, n);
 	if (p.ip->protocol != IPPROTO_TCP && p.ip->protocol != IPPROTO_UDP)
 		return n->pass_other_protocol++, XDP_PASS;
 
@@ -84,5 +92,5 @@ int xdp_pair(struct xdp_md *ctx)
 			return n->pass_no_listener++, XDP_PASS;
 		verdict = reply(ctx, n, &p, &a, found);
 	}
-	return verdict == ANSWER ? send_answer(ctx, n, &p, &a) : verdict;
+	return conclude(ctx, n, &p, &a, verdict);
 }

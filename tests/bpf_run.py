@@ -79,6 +79,7 @@ def prog_run(
     ingress_ifindex: int | None = None,
     flags: int = 0,
     batch_size: int = 0,
+    metadata: bytes = b"",
 ) -> Run:
     """Run an XDP program on ``frame`` in the calling thread's network namespace.
 
@@ -94,17 +95,19 @@ def prog_run(
         flags: with ``BPF_F_TEST_XDP_LIVE_FRAMES`` each frame is really sent, redirected or passed;
             without, the verdict is all that comes of it.
         batch_size: frames per batch, live frames only; 0: the kernel's default of 64.
+        metadata: what stands before the frame (``data_meta``), 4 to 32 octets by fours.
 
     Raises:
         OSError: the kernel refused; ``InterruptedError`` if a signal ended the run.
     """
     live = bool(flags & BPF_F_TEST_XDP_LIVE_FRAMES)
-    room = 0 if live else len(frame) + _GROWTH_BYTES
-    data_in = ctypes.create_string_buffer(frame, len(frame))
+    octets = metadata + frame
+    room = 0 if live else len(octets) + _GROWTH_BYTES
+    data_in = ctypes.create_string_buffer(octets, len(octets))
     data_out = ctypes.create_string_buffer(max(room, 1))
     attr = _TestRunAttr(
         prog_fd=fd,
-        data_size_in=len(frame),
+        data_size_in=len(octets),
         data_size_out=room,
         data_in=ctypes.addressof(data_in),
         data_out=0 if live else ctypes.addressof(data_out),
@@ -112,14 +115,13 @@ def prog_run(
         flags=flags,
         batch_size=batch_size,
     )
-    context = _XdpMd(data_end=len(frame), ingress_ifindex=ingress_ifindex or 0)
-    if ingress_ifindex is not None:
+    context = _XdpMd(data=len(metadata), data_end=len(octets), ingress_ifindex=ingress_ifindex or 0)
+    if ingress_ifindex is not None or metadata:
         attr.ctx_in = ctypes.addressof(context)
         attr.ctx_size_in = ctypes.sizeof(context)
     number = _NR_BPF[platform.machine()]
     if _libc.syscall(number, BPF_PROG_TEST_RUN, ctypes.byref(attr), ctypes.sizeof(attr)) < 0:
         errno = ctypes.get_errno()
         raise OSError(errno, f"BPF_PROG_TEST_RUN: {os.strerror(errno)}")
-    return Run(
-        int(attr.retval), data_out.raw[: attr.data_size_out] if room else b"", int(attr.duration)
-    )
+    out = data_out.raw[len(metadata) : attr.data_size_out] if room else b""
+    return Run(int(attr.retval), out, int(attr.duration))

@@ -16,7 +16,7 @@ from tests.packet.flow_table import FlowTable
 from tests.packet.frames import Packet
 from tests.packet.namespace import balancer_namespace
 from xdpair.core.failover import Slot
-from xdpair.core.tables import Tables
+from xdpair.core.tables import TableChange
 from xdpair.datapath.adapter import Datapath
 from xdpair.datapath.pins import Sizes
 
@@ -26,7 +26,7 @@ TX, REDIRECT = bpf_run.XDP_TX, bpf_run.XDP_REDIRECT
 SIZES = Sizes(max_listeners=128, max_servers=256, flow_buckets=1024)
 
 #: Counter rows that tests use.
-_ROWS = {"listener_counters": range(1, 5), "server_counters": range(10, 20)}
+_ROWS = {"listener_counters": range(1, 5), "server_counters": range(10, 30)}
 _INTERFACES = {world.SERVERS_MAC: world.SERVERS_IF, world.OTHER_MAC: world.OTHER_IF}
 
 Changes = Mapping[int, Mapping[str, int]]
@@ -71,7 +71,7 @@ class Balancer:
 
     def reset(self, scene: world.Scene, slot: Slot) -> None:
         """As if just started: these tables, both slots alike, no flows, nobody learnt."""
-        self.datapath.apply(Tables())
+        self.datapath.apply(TableChange(whole=True))
         for rows in (self.maps.flows, self.maps.peers, self.maps.slots):
             rows.view(np.uint8).fill(0)
         self.set_scene(scene)

@@ -19,11 +19,13 @@ from tests.packet.frames import (
     UNREACHABLE,
     Endpoint,
 )
+from tests.packet.members import DNS_MEMBERS, WEB_MEMBERS, hop_to, member
 from tests.packet.verify import checks
 
 SERVERS = {
     (world.PRIMARY_MAC, world.PRIMARY),
     (world.SECONDARY_MAC, world.SECONDARY),
+    *((hop_to(row).dest_mac, member(row)) for row in (*WEB_MEMBERS, *DNS_MEMBERS)),
 }
 LISTENERS = {world.WEB, world.DNS}
 #: Where neighbours that clients came from may be, with the MAC of our interface there.
@@ -196,6 +198,7 @@ _RULES: dict[str, Callable[[bytes, bytes], None]] = {
     "icmp_to_server": _error_to_server,
     "icmp_to_client": _error_to_client,
     "reset_client": _reset,
+    "reset_server": _reset,
     "reject_tcp": _reset,
     "reject_udp": _unreachable(PORT_UNREACHABLE, {0}),
     "too_big": _unreachable(FRAGMENTATION_NEEDED, {world.MTU_BYTES, 1280}),

@@ -5,14 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from ipaddress import IPv4Network
 
-import numpy as np
 import pytest
 
 from tests.packet.balancer import Balancer
+from tests.packet.farm import ROWS, farm
 from tests.packet.frames import ACK, SYN, Endpoint
 from tests.packet.outcomes import forwarded, passed, replied
 from tests.packet.world import (
+    CLIENT,
     PRIMARY_HOP,
     SECONDARY,
     SECONDARY_HOP,
@@ -26,7 +28,7 @@ from tests.packet.world import (
 )
 from xdpair.core.failover import Slot
 from xdpair.core.model import Side
-from xdpair.core.tables import Kind, LookupKey, Tables
+from xdpair.core.tables import AclKey, Kind, LookupKey, TableChange
 from xdpair.datapath.adapter import Datapath
 
 SLOT = Slot(Side.SECONDARY, 0xFFFE, (0xFFFE, 0xFFF0), (True, False))
@@ -90,7 +92,7 @@ def test_what_is_no_longer_wanted_goes(balancer: Balancer, successor: Datapath) 
     assert balancer.run(to_web()) == forwarded(to_web(), SECONDARY)
     successor.apply(full)
     assert balancer.run(from_web(SECONDARY)) == replied(from_web(SECONDARY))
-    successor.apply(Tables())
+    successor.apply(TableChange(whole=True))
     assert balancer.run(to_web()) == passed(to_web(), "no_listener")
 
 
@@ -111,16 +113,16 @@ def test_a_row_that_changes_hands_counts_from_zero(balancer: Balancer, successor
     assert successor.maps.counters("listener_counters", WEB_ROW)["forward_packets"] > 0
     successor.apply(Scene().tables())
     assert successor.maps.counters("server_counters", WEB_SERVERS[1])["forward_packets"] > 0
-    successor.apply(Tables())
-    other = Scene().tables()
+    successor.apply(TableChange(whole=True))
     end = Endpoint(WEB.address, 443)
+    scene = Scene().tables()
+    web, servers = scene.listeners[WEB_ROW], scene.servers
+    assert web is not None
     other = replace(
-        other,
+        scene,
         lookup={LookupKey(Kind.LISTENER, *end, 6): WEB_ROW},
-        listeners={WEB_ROW: replace(other.listeners[WEB_ROW], port=end.port)},
-        servers={
-            row: replace(entry, address=entry.address + 50) for row, entry in other.servers.items()
-        },
+        listeners={WEB_ROW: replace(web, port=end.port)},
+        servers={row: replace(entry, port=1) for row, entry in servers.items() if entry},
     )
     successor.apply(other)
     assert set(successor.maps.counters("server_counters", WEB_SERVERS[1]).values()) == {0}
@@ -131,10 +133,76 @@ def test_a_row_that_changes_hands_counts_from_zero(balancer: Balancer, successor
 def test_places_and_tombstones_are_read_back(balancer: Balancer) -> None:
     """A second controller plans as the first one would."""
     first = balancer.datapath
-    for tables in (Scene().tables(), Tables(), Scene().tables()):
+    scenes = (Scene().tables(), TableChange(whole=True), Scene(web_row=3).tables())
+    for tables in scenes:
         first.apply(tables)
         second = balancer.open_datapath()
-        assert second._places == first._places
-        assert second._tombstones == first._tombstones
-        assert np.array_equal(second._key_words, first._key_words)
+        for wanted in scenes:
+            plan = first._lookup.plan(wanted.lookup, whole=True)
+            assert second._lookup.plan(wanted.lookup, whole=True) == plan
         second.close()
+
+
+# -- weighted listeners ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def many(balancer: Balancer) -> Iterator[tuple[Balancer, Datapath, TableChange]]:
+    """Flows at many servers, one of which has failed, behind a list; then a second controller."""
+    listed = {AclKey(1, IPv4Network(f"{CLIENT.address}/32")): True}
+    tables = replace(farm(acl=1, acl_is_white=True), acls=listed)
+    failed, *fit = ROWS
+    balancer.datapath.apply(tables)
+    balancer.datapath.write_wheel(WEB_ROW, ROWS, dict.fromkeys(ROWS, True))
+    for client in CLIENTS:
+        for flags in (SYN, ACK):
+            balancer.run(to_web(source=client, flags=flags))
+    balancer.datapath.write_wheel(WEB_ROW, fit, {failed: False})
+    balancer.datapath.end_flows(failed)
+    datapath = balancer.open_datapath()
+    yield balancer, datapath, tables
+    datapath.close()
+    balancer.datapath = first = balancer.open_datapath()
+    balancer.maps = first.maps
+
+
+CLIENTS = [Endpoint(CLIENT.address, 1000 + number) for number in range(30)]
+
+
+def content(datapath: Datapath) -> list[bytes]:
+    maps = datapath.maps
+    rows = (maps.lookup, maps.listeners, maps.servers, maps.wheels, maps.cursors, maps.loads)
+    return [each.tobytes() for each in (*rows, maps.limits, maps.flows)]
+
+
+def test_many_servers_are_taken_over_as_they_are(
+    many: tuple[Balancer, Datapath, TableChange],
+) -> None:
+    """Epochs, wheels, lists, and who may have new flows: nothing is written that is there."""
+    balancer, successor, tables = many
+    before = content(successor)
+    successor.apply(tables)
+    failed, *fit = ROWS
+    assert list(successor.read_wheel(WEB_ROW)) == fit
+    successor.write_wheel(WEB_ROW, fit, dict.fromkeys(fit, True) | {failed: False})
+    assert content(successor) == before
+    ended = {client for client in CLIENTS if balancer.run(to_web(source=client)).exit != "forward"}
+    assert len(ended) == len(CLIENTS) / len(ROWS)
+    assert {Endpoint(w.client, w.client_port) for w in successor.waiting_flows()} == ended
+    stranger = Endpoint(CLIENT.address + 1, 1000)
+    assert balancer.run(to_web(source=stranger, flags=SYN)).exit == "drop_acl"
+
+
+def test_what_another_controller_left_of_many_goes(
+    many: tuple[Balancer, Datapath, TableChange],
+) -> None:
+    balancer, successor, tables = many
+    successor.apply(Scene().tables())
+    assert successor.maps.listeners["wheel"][WEB_ROW] == 0
+    assert not successor.maps.servers["flags"][list(ROWS)].any()
+    assert balancer.run(to_web(flags=SYN)) == forwarded(to_web(flags=SYN), flow="new")
+    successor.apply(tables)
+    assert balancer.run(to_web(flags=SYN)).exit == "reject_tcp", "nobody may have it yet"
+    successor.write_wheel(WEB_ROW, ROWS, dict.fromkeys(ROWS, True))
+    for client in CLIENTS:
+        assert balancer.run(to_web(source=client)).exit == "reset_client", "of another epoch"

@@ -19,7 +19,14 @@ from xdpair.core.errors import LimitExceeded
 from xdpair.core.failover import Slot
 from xdpair.core.lookup_table import Geometry
 from xdpair.core.model import Protocol
-from xdpair.core.tables import Kind, ListenerEntry, LookupKey, ServerEntry, Tables
+from xdpair.core.tables import (
+    Kind,
+    ListenerEntry,
+    LookupKey,
+    ServerEntry,
+    TableChange,
+    endpoint_value,
+)
 
 GEOMETRY = Geometry(SIZES.lookup_buckets)
 #: Listeners that keys lead to, told apart by the port of their server.
@@ -47,7 +54,7 @@ def ends_at(buckets: set[int], count: int) -> list[Endpoint]:
     raise AssertionError("too few")
 
 
-def tables(rows: dict[Endpoint, int]) -> Tables:
+def tables(rows: dict[Endpoint, int]) -> TableChange:
     lookup = {listener_key(end): row for end, row in rows.items()}
     listeners = {
         row: ListenerEntry(VIP, 1, Protocol.UDP, row, (20 + row, 30 + row), False, False)
@@ -58,7 +65,7 @@ def tables(rows: dict[Endpoint, int]) -> Tables:
         for row in ROWS
         for base in (20, 30)
     }
-    return Tables(lookup, listeners, servers, LINKS)
+    return TableChange(lookup, listeners, servers, links=LINKS, whole=True)
 
 
 def row_found(balancer: Balancer, end: Endpoint) -> int | None:
@@ -68,7 +75,7 @@ def row_found(balancer: Balancer, end: Endpoint) -> int | None:
 
 @pytest.fixture
 def empty(balancer: Balancer) -> Balancer:
-    balancer.datapath.apply(Tables())
+    balancer.datapath.apply(TableChange(whole=True))
     for row in ROWS:
         balancer.datapath.write_slot(row, Slot())
     return balancer
@@ -114,10 +121,10 @@ def test_keys_of_one_address_differ_by_kind_and_protocol(balancer: Balancer) -> 
     """An endpoint or a VIP is no listener, and a TCP listener is none for UDP."""
     end = Endpoint(VIP, 4000)
     content = {
-        LookupKey(Kind.ENDPOINT, *end, Protocol.UDP): 1 << 1,
+        LookupKey(Kind.ENDPOINT, *end, Protocol.UDP): endpoint_value(1, 0, shared=False),
         LookupKey(Kind.VIP, VIP): 1,
         LookupKey(Kind.LOCAL, VIP): 1,
         LookupKey(Kind.LISTENER, *end, Protocol.TCP): 1,
     }
-    balancer.datapath.apply(Tables(content, links=LINKS))
+    balancer.datapath.apply(TableChange(content, links=LINKS, whole=True))
     assert balancer.run(to_dns(dest=end)).exit == "pass_no_listener"

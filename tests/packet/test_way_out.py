@@ -12,6 +12,7 @@ import pytest
 from tests import bpf_run
 from tests.packet.balancer import Balancer
 from tests.packet.frames import ETH_IPV4, SYN, Endpoint, Hop, Packet
+from tests.packet.members import WEB_MEMBERS, Crowd, at_member, from_member, set_wheel
 from tests.packet.pair import Pair
 from tests.packet.world import (
     CLIENTS_IF,
@@ -30,6 +31,7 @@ from tests.packet.world import (
     to_dns,
     to_web,
 )
+from xdpair.core.tables import Schedule
 
 #: Frames are there long before.
 SOON_S = 2.0
@@ -93,6 +95,21 @@ def test_a_reset_leaves_where_its_cause_came_in(balancer: Balancer, pair: Pair) 
     with wire(balancer, "cl1") as clients:
         send(balancer, to_web(), CLIENTS_IF)
         assert clients.recv(2000) == reset_of(to_web()).frame()
+
+
+def test_steps_that_follow_send_it_too(balancer: Balancer) -> None:
+    """A packet of a weighted listener goes through several programs, the last of which ties its
+    client to the server.
+    """
+    Crowd(web={"schedule": Schedule.LEAST, "persistence_s": 100}).put(balancer)
+    set_wheel(balancer, WEB_MEMBERS[:1])
+    ask, answer = to_web(flags=SYN), from_member(WEB_MEMBERS[0])
+    with wire(balancer, "sv1") as servers:
+        send(balancer, ask, CLIENTS_IF)
+        assert servers.recv(2000) == at_member(ask, WEB_MEMBERS[0]).frame()
+    with wire(balancer, "cl1") as clients:
+        send(balancer, answer, SERVERS_IF)
+        assert clients.recv(2000) == at_client(answer, WEB).frame()
 
 
 def test_an_unreachable_leaves_where_its_cause_came_in(balancer: Balancer, pair: Pair) -> None:

@@ -14,7 +14,16 @@ from typing import Any, TypeVar
 
 from tests.packet.frames import ACK, DF, RST, Endpoint, Hop, Packet, Tcp, Udp
 from xdpair.core.model import Protocol, Side
-from xdpair.core.tables import Kind, Link, ListenerEntry, LookupKey, NextHop, ServerEntry, Tables
+from xdpair.core.tables import (
+    Kind,
+    Link,
+    ListenerEntry,
+    LookupKey,
+    NextHop,
+    ServerEntry,
+    TableChange,
+    endpoint_value,
+)
 
 CLIENTS_IF, SERVERS_IF, OTHER_IF = 101, 102, 103
 CLIENTS_MAC = bytes.fromhex("020000000b01")
@@ -82,7 +91,7 @@ class Scene:
     dns_servers: tuple[int, int] = DNS_SERVERS
     links: tuple[Link, ...] = LINKS
 
-    def tables(self) -> Tables:
+    def tables(self) -> TableChange:
         """One TCP and one UDP listener on one VIP, each with its pair."""
         lookup = {
             LookupKey(Kind.VIP, VIP): 1,
@@ -106,9 +115,9 @@ class Scene:
             )
             for side, server in ((Side.PRIMARY, PRIMARY), (Side.SECONDARY, SECONDARY)):
                 endpoint = LookupKey(Kind.ENDPOINT, server.address, server.port, protocol)
-                lookup[endpoint] = row << 1 | side
+                lookup[endpoint] = endpoint_value(row, side, shared=False)
                 servers[pair[side]] = ServerEntry(server.address, server.port, self.hops[side])
-        return Tables(lookup, listeners, servers, self.links)
+        return TableChange(lookup, listeners, servers, links=self.links, whole=True)
 
 
 # -- what is said ----------------------------------------------------------------------------------

@@ -7,45 +7,57 @@ way: rows before the keys that lead to them, keys before rows that nothing leads
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
-from ipaddress import IPv4Address
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from xdpair.core.failover import Slot
-from xdpair.core.lookup_table import EMPTY, Geometry, Place, Plan, plan
 from xdpair.core.model import Side
-from xdpair.core.tables import Link, ListenerEntry, LookupKey, ServerEntry, Tables
+from xdpair.core.tables import TableChange
 from xdpair.datapath import program as programs
-from xdpair.datapath.flows import waiting_flows
-from xdpair.datapath.maps import Array, Maps
+from xdpair.datapath import syscalls
+from xdpair.datapath.acls import AccessLists
+from xdpair.datapath.constants import ABI
+from xdpair.datapath.dry_run import dry_run
+from xdpair.datapath.flows import count_flows, waiting_flows
+from xdpair.datapath.links import write_links
+from xdpair.datapath.listeners import ListenerRows
+from xdpair.datapath.lookup import LookupKeys
+from xdpair.datapath.maps import Maps
 from xdpair.datapath.pins import Loading, Pins, Sizes
 from xdpair.datapath.program import Program
-from xdpair.ports import WaitingFlow
+from xdpair.datapath.servers import ServerRows
+from xdpair.datapath.sweeps import sweep
+from xdpair.datapath.wheels import Wheels
+from xdpair.datapath.words import slot_word
+from xdpair.ports import DryRun, Swept, WaitingFlow
 
-#: struct lookup_key with kind KIND_TOMBSTONE and nothing else.
-_TOMBSTONE = int.from_bytes(b"\0" * 7 + b"\xff", sys.byteorder)
-_SIDE_NONE = 0xFF
-_SERVER_RESOLVED = 1
-_KEEP_PRIMARY, _KEEP_SECONDARY = 1, 2
-_LINKS = 256
+_Entry = TypeVar("_Entry")
 
 
 class Datapath:
-    """The loaded program. Not for more than one thread."""
+    """The loaded program. Not for more than one thread, but where a method says so.
 
-    def __init__(self, program: Program) -> None:
+    What it needs to know of the maps' content it reads from them when it starts, so that a program
+    which ran on alone is taken over as it is.
+    """
+
+    def __init__(self, program: Program, loading: Loading) -> None:
         self.program = program
+        self._loading = loading
+        self._sweep_fd = -1
         self.maps = Maps(program)
-        keys = self.maps.lookup["keys"]
-        self._key_words: Array = np.ndarray(
-            keys.shape, np.uint64, self.maps.lookup, 0, keys.strides[:2]
-        )
-        self._geometry = Geometry(program.sizes.lookup_buckets)
-        self._places, self._tombstones = self._read_places()
-        self._written = Tables()
+        self._lookup = LookupKeys(self.maps)
+        self._lists = AccessLists(program)
+        self._servers = ServerRows(self.maps)
+        self._wheels = Wheels(self.maps, self._servers)
+        self._listeners = ListenerRows(self.maps, self._servers, self._wheels)
+        self._running = np.zeros(program.sizes.max_listeners, bool)
+        self._running[self._lookup.listener_rows()] = True
 
     @classmethod
     async def open(
@@ -54,23 +66,40 @@ class Datapath:
         """Adopt what is pinned or load it.
 
         Args:
-            loading: of the same paths and sizes, if somebody has begun it already.
+            loading: of the same paths and sizes, if somebody has begun it already; then it is the
+                caller who waits until the program is ``complete``.
 
         Raises:
             DatapathError: the kernel or the compiler refused.
         """
-        loading = loading or Loading(Pins.of(pin_path, state_dir, sizes))
-        return cls(await programs.obtain(loading))
+        begun = loading or Loading(Pins.of(pin_path, state_dir, sizes))
+        datapath = cls(await programs.obtain(begun), begun)
+        if loading is None:
+            await datapath.complete()
+        return datapath
+
+    async def complete(self) -> None:
+        """Wait until the programs are there that the program calls; without them weighted listeners
+        forward nothing. No older program may be replaced before.
+
+        Raises:
+            DatapathError: the kernel or the compiler refused.
+        """
+        await asyncio.to_thread(self._loading.finish)
+        if self._sweep_fd < 0:
+            self._sweep_fd = syscalls.obj_get(self._loading.pins.sweep)
 
     def close(self) -> None:
         """Let go. The program goes on with what it was told last."""
         self.maps.close()
+        if self._sweep_fd >= 0:
+            os.close(self._sweep_fd)
 
     # -- slots -------------------------------------------------------------------------------------
 
     def write_slot(self, row: int, slot: Slot) -> None:
         """One aligned 64-bit store: this is the failover."""
-        self.maps.slot_words[row] = _slot_word(slot)
+        self.maps.slot_words[row] = slot_word(slot)
 
     def used_slots(self) -> list[int]:
         """Rows that were ever written."""
@@ -86,19 +115,103 @@ class Datapath:
         silenced = int(row_value["silenced"])
         primary, secondary = (int(value) for value in row_value["fence"])
         return Slot(
-            side=None if side == _SIDE_NONE else Side(side),
+            side=None if side == ABI["SIDE_NONE"] else Side(side),
             epoch=int(row_value["epoch"]),
             fence=(primary, secondary),
             silenced=(bool(silenced & 1), bool(silenced & 2)),
         )
 
+    # -- tables ------------------------------------------------------------------------------------
+
+    def check(self, change: TableChange) -> None:
+        """Would ``apply`` find room? Writes nothing.
+
+        Raises:
+            LimitExceeded: the lookup table or the access control lists are too full.
+        """
+        self._lookup.plan(change.lookup, whole=change.whole)
+        self._lists.check(change.acls)
+
+    def apply(self, change: TableChange) -> None:
+        """Write it.
+
+        Raises:
+            LimitExceeded: the lookup table or the access control lists are too full; nothing was
+                written.
+        """
+        keys = self._lookup.plan(change.lookup, whole=change.whole)
+        self._lists.check(change.acls)
+        listeners, servers = _present(change.listeners), _present(change.servers)
+        self._lists.add(change.acls)
+        self._servers.write(servers)
+        self._listeners.write(listeners)
+        if change.links is not None:
+            write_links(self.maps.links, change.links)
+        self._lookup.write(keys)
+        if change.whole:
+            self._wheels.remove_others(listeners)
+            self._servers.remove_others(servers)
+        else:
+            self._wheels.remove(_absent(change.listeners))
+            self._servers.remove(_absent(change.servers))
+        self._note_running(change)
+        self._lists.remove(change.acls, whole=change.whole)
+
+    def _note_running(self, change: TableChange) -> None:
+        """In another array: a walk over the flows may be reading this one."""
+        running = np.zeros_like(self._running) if change.whole else self._running.copy()
+        running[_absent(change.listeners)] = False
+        running[list(_present(change.listeners))] = True
+        self._running = running
+
+    # -- weighted listeners ------------------------------------------------------------------------
+
+    def write_wheel(self, row: int, wheel: Sequence[int], eligible: Mapping[int, bool]) -> None:
+        """Give a listener another wheel, by one store; an empty one rejects. The row need not be a
+        weighted listener's yet.
+
+        Raises:
+            LimitExceeded: no room for a wheel of that size; the old one stays.
+        """
+        self._wheels.write(row, wheel, eligible)
+
+    def read_wheel(self, row: int) -> list[int]:
+        """What the data plane goes by; empty if there is none."""
+        return self._wheels.read(row)
+
+    def end_flows(self, server_row: int) -> None:
+        """End all flows of a weighted listener's server: one store."""
+        self._servers.end_flows(server_row)
+
+    def count_loads(self) -> None:
+        """Count the flows of all weighted listeners' servers anew; for a thread of its own."""
+        counts, loads = count_flows(self.maps), self.maps.loads
+        changed = np.flatnonzero(loads != counts)
+        loads[changed] = counts[changed]
+
     # -- what it knows -----------------------------------------------------------------------------
 
+    def sweep(self) -> Swept:
+        """Time out what was silent for too long; for a thread of its own, one at a time.
+
+        Raises:
+            DatapathError: the kernel refused.
+        """
+        if self._sweep_fd < 0:
+            return Swept(0, 0)
+        return sweep(self._sweep_fd, self.program, self.maps)
+
+    def dry_run(self, frame: bytes, ifindex: int) -> DryRun:
+        """What would become of a frame that came by that interface now.
+
+        Raises:
+            DatapathError: no such interface, or no such frame can be.
+        """
+        return dry_run(self.program, self.maps, frame, ifindex)
+
     def waiting_flows(self) -> list[WaitingFlow]:
-        """Clients that have to be told; 10 ms or so a million flows: call it in a thread."""
-        running = np.zeros(self.program.sizes.max_listeners, bool)
-        running[list(self._written.listeners)] = True
-        return waiting_flows(self.maps, running)
+        """Clients that have to be told; for a thread of its own."""
+        return waiting_flows(self.maps, self._running)
 
     def exit_counters(self) -> dict[str, int]:
         """Packets by the exit they took; names and meanings are those of ``struct exits`` in
@@ -114,148 +227,10 @@ class Datapath:
         """``struct server_counters`` of one row, added up over all CPUs."""
         return self.maps.counters("server_counters", row)
 
-    # -- tables ------------------------------------------------------------------------------------
 
-    def check(self, tables: Tables) -> None:
-        """Would ``apply`` find room? Writes nothing.
-
-        Raises:
-            LimitExceeded: the lookup table is too full.
-        """
-        words = {_lookup_word(key) for key in tables.lookup}
-        plan(self._geometry, self._places, self._tombstones, words)
-
-    def apply(self, tables: Tables) -> None:
-        """Make the maps say what ``tables`` says, from whatever they say now.
-
-        Raises:
-            LimitExceeded: the lookup table is too full; nothing was written.
-        """
-        words = {_lookup_word(key): value for key, value in tables.lookup.items()}
-        change = plan(self._geometry, self._places, self._tombstones, set(words))
-        self._write_rows(tables)
-        self._write_lookup(change, words)
-        self._written = tables
-
-    def _write_rows(self, tables: Tables) -> None:
-        for row, server in tables.servers.items():
-            if self._written.servers.get(row) != server:
-                place = self.maps.servers[row : row + 1]
-                if not _is_about(place, _server_identity(server)):
-                    self.maps.clear_counters("server_counters", row)
-                _fill_server(place, server)
-        for row, listener in tables.listeners.items():
-            if self._written.listeners.get(row) != listener:
-                place = self.maps.listeners[row : row + 1]
-                if not _is_about(place, _listener_identity(listener)):
-                    self.maps.clear_counters("listener_counters", row)
-                _fill_listener(place, listener)
-        if tables.links != self._written.links or not self._written.links:
-            self._write_links(tables.links)
-
-    def _write_links(self, links: tuple[Link, ...]) -> None:
-        wanted = {link.ifindex % _LINKS: link for link in reversed(links)}
-        for place in range(_LINKS):
-            row = self.maps.links[place : place + 1]
-            link = wanted.get(place)
-            if link is None:
-                row["ifindex"] = 0
-                continue
-            row.view(np.uint64)[0] = _mac_word(link.mac, min(link.mtu_bytes, 0xFFFF))
-            row["ifindex"] = link.ifindex
-
-    def _write_lookup(self, change: Plan, words: Mapping[int, int]) -> None:
-        for place in change.freed:
-            self._key_words[place] = _TOMBSTONE
-        values = self.maps.lookup["values"]
-        for word, place in change.placed.items():
-            values[place] = words[word]
-        for place, word in change.added.items():
-            self._key_words[place] = word
-        for place in change.cleared:
-            self._key_words[place] = EMPTY
-        self._places = change.placed
-        self._tombstones = (
-            (self._tombstones | set(change.freed)) - set(change.added) - set(change.cleared)
-        )
-
-    def _read_places(self) -> tuple[dict[int, Place], set[Place]]:
-        places: dict[int, Place] = {}
-        tombstones: set[Place] = set()
-        for bucket, way in np.argwhere(self._key_words).tolist():
-            word = int(self._key_words[bucket, way])
-            if word == _TOMBSTONE:
-                tombstones.add((bucket, way))
-            else:
-                places[word] = (bucket, way)
-        return places, tombstones
+def _present(rows: Mapping[int, _Entry | None]) -> dict[int, _Entry]:
+    return {row: entry for row, entry in rows.items() if entry is not None}
 
 
-def _slot_word(slot: Slot) -> int:
-    side = _SIDE_NONE if slot.side is None else int(slot.side)
-    silenced = slot.silenced[0] | slot.silenced[1] << 1
-    order = sys.byteorder
-    octets = bytes((side, silenced)) + b"".join(
-        n.to_bytes(2, order) for n in (slot.epoch, *slot.fence)
-    )
-    return int.from_bytes(octets, order)
-
-
-def _lookup_word(key: LookupKey) -> int:
-    octets = key.address.packed + key.port.to_bytes(2, "big") + bytes((key.protocol, key.kind))
-    return int.from_bytes(octets, sys.byteorder)
-
-
-def _address_be(address: IPv4Address) -> int:
-    return int.from_bytes(address.packed, sys.byteorder)
-
-
-def _port_be(port: int) -> int:
-    return int.from_bytes(port.to_bytes(2, "big"), sys.byteorder)
-
-
-def _is_about(row: Array, identity: Mapping[str, int]) -> bool:
-    """Does the row speak of this already? One that was freed still says of what it spoke."""
-    return all(int(row[name][0]) == value for name, value in identity.items())
-
-
-def _listener_identity(entry: ListenerEntry) -> dict[str, int]:
-    return {
-        "vip_be": _address_be(entry.vip),
-        "port_be": _port_be(entry.port),
-        "proto": int(entry.protocol),
-    }
-
-
-def _server_identity(entry: ServerEntry) -> dict[str, int]:
-    return {"addr_be": _address_be(entry.address), "port_be": _port_be(entry.port)}
-
-
-def _fill(row: Array, identity: Mapping[str, int]) -> None:
-    for name, value in identity.items():
-        row[name] = value
-
-
-def _fill_listener(row: Array, entry: ListenerEntry) -> None:
-    _fill(row, _listener_identity(entry))
-    row["slot"] = entry.slot
-    row["server"][0] = entry.servers
-    row["next"][0] = entry.next_links
-    row["flags"] = entry.keep_primary * _KEEP_PRIMARY | entry.keep_secondary * _KEEP_SECONDARY
-
-
-def _mac_word(mac: bytes, mtu: int) -> int:
-    return int.from_bytes(mac + mtu.to_bytes(2, sys.byteorder), sys.byteorder)
-
-
-def _fill_server(row: Array, entry: ServerEntry) -> None:
-    _fill(row, _server_identity(entry))
-    if entry.hop is None:
-        row["flags"] = 0
-        return
-    # Each MAC with what follows it is one word, so that no packet leaves for half of a new one.
-    words = row.view(np.uint64)
-    words[1] = _mac_word(entry.hop.dest_mac, min(entry.hop.mtu_bytes, 0xFFFF))
-    words[2] = _mac_word(entry.hop.source_mac, 0)
-    row["ifindex"] = entry.hop.ifindex
-    row["flags"] = _SERVER_RESOLVED
+def _absent(rows: Mapping[int, _Entry | None]) -> list[int]:
+    return [row for row, entry in rows.items() if entry is None]

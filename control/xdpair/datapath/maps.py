@@ -15,6 +15,7 @@ import numpy as np
 
 from xdpair.core.errors import DatapathError
 from xdpair.datapath import syscalls
+from xdpair.datapath.constants import ABI
 from xdpair.datapath.program import Program
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -36,6 +37,15 @@ def map_array(fd: int, dtype: np.dtype[Any], rows: int) -> Array:
     return np.frombuffer(memory, dtype=dtype, count=rows)
 
 
+def words_of(rows: Array) -> Array:
+    """The same memory as 64-bit words, which are stored one at a time; shape ``(*rows.shape,
+    words)``, or without the last axis where a value is one word.
+    """
+    words = rows.view(np.uint64)
+    per_value = rows.dtype.itemsize // 8
+    return words if per_value == 1 else words.reshape(*rows.shape, per_value)
+
+
 class Maps:
     """All maps of one program; see bpf/maps.h for what each is for."""
 
@@ -45,11 +55,17 @@ class Maps:
         self.lookup = self._map("lookup", sizes.lookup_buckets)
         self.listeners = self._map("listeners", sizes.max_listeners)
         self.slots = self._map("slots", sizes.max_listeners)
-        self.slot_words = self.slots.view(np.uint64)
+        self.slot_words = words_of(self.slots)
         self.servers = self._map("servers", sizes.max_servers)
         self.flows = self._map("flows", sizes.flow_buckets)
-        self.peers = self._map("peers", 8192)
-        self.links = self._map("links", 256)
+        self.peers = self._map("peers", ABI["PEER_BUCKETS"])
+        self.links = self._map("links", ABI["LINKS"])
+        self.wheels = self._map("wheels", sizes.wheel_words)
+        self.cursors = self._map("cursors", sizes.max_listeners)
+        self.loads = self._map("loads", sizes.max_servers)
+        self.limits = self._map("limits", sizes.max_listeners)
+        self.sweeps = self._map("sweeps", 1)
+        self.traces = self._map("traces", 1)
         self._counters = {
             name: CounterMap(program.map_fds[name], program.dtypes[name])
             for name in ("exits", "listener_counters", "server_counters")
@@ -65,7 +81,8 @@ class Maps:
 
     def close(self) -> None:
         """Give the descriptors back. Pins, and with them program and maps, stay."""
-        for fd in (self._program.fd, *self._program.map_fds.values()):
+        program = self._program
+        for fd in (program.fd, *program.map_fds.values()):
             os.close(fd)
 
     def _map(self, name: str, rows: int) -> Array:

@@ -7,7 +7,8 @@ import hashlib
 import re
 from pathlib import Path
 
-MAIN_SOURCE = "xdp_pair.c"
+#: The program itself, and those that it calls.
+PAIR_SOURCE, STEPS_SOURCE = "xdp_pair.c", "xdp_steps.c"
 
 _LOCAL_INCLUDE = re.compile(r'#include "([\w.]+)"')
 
@@ -19,14 +20,14 @@ def source_dir() -> Path:
     return installed if installed.is_dir() else package.parents[1] / "bpf"
 
 
-def program_text(sources: Path) -> str:
-    """The program as one text, each header pasted in once, with line marks for the compiler's
+def program_text(sources: Path, main_source: str) -> str:
+    """One main source as one text, each header pasted in once, with line marks for the compiler's
     messages.
 
     bcc rewrites map operations in the main text only: in an included header they compile, and fail
     to load.
     """
-    return "".join(_paste(sources, MAIN_SOURCE, set()))
+    return "".join(_paste(sources, main_source, set()))
 
 
 def digest(*parts: str) -> str:

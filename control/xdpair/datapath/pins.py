@@ -3,44 +3,46 @@
 
 Imports nothing heavy: a start begins with this, so that the compiler runs beside everything else.
 Under the pin directory each map layout has a directory of its own (``abi-…``), and in it each
-program (``prog-…``), both named for the digest of what they were made from.
+program (``prog-…``, with its ``steps-…`` and ``sweep-…``), all named for the digest of what they
+were made from.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
-import math
 import os
+import select
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from xdpair.core.errors import DatapathError
 from xdpair.datapath import paths
+from xdpair.datapath.clock import clock_shift
 
 LOAD_TIMEOUT_S = 120.0
-
-#: include/uapi/linux/time.h; the time module does not name it.
-_CLOCK_MONOTONIC_COARSE = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """Rows of the maps; they are part of the layout, so changing one starts with empty maps."""
 
-    max_listeners: int = 4096
-    max_servers: int = 8192
+    max_listeners: int = 16_384
+    max_servers: int = 32_768
     flow_buckets: int = 65_536
+    wheel_words: int = 1_048_576
+    max_acl_entries: int = 65_536
 
     @property
     def lookup_buckets(self) -> int:
-        """A listener has at most three keys; half of the ways stay free, so that searches end in
-        the first bucket.
+        """A listener has a key, maybe a VIP, and each server one; half of the ways of four stay
+        free, so that searches end in the first bucket.
         """
-        return 1 << max(6, (self.max_listeners * 3 // 2).bit_length())
+        keys = 2 * self.max_listeners + self.max_servers
+        return 1 << max(6, (keys * 2 // 4 - 1).bit_length())
 
     def defines(self, pin_dir: Path) -> dict[str, str]:
         """What the C sources are told."""
@@ -52,17 +54,11 @@ class Sizes:
             "MAX_SERVERS": str(self.max_servers),
             "FLOW_BUCKETS": str(self.flow_buckets),
             "FLOW_BITS": str(self.flow_buckets.bit_length() - 1),
+            "WHEEL_WORDS": str(self.wheel_words),
+            "MAX_ACL_ENTRIES": str(self.max_acl_entries),
             "PEER_BITS": "13",
             "CLOCK_SHIFT": str(clock_shift()),
         }
-
-
-def clock_shift() -> int:
-    """Jiffies >> this is a clock of about one tick a second. The coarse clocks tick with the
-    jiffies.
-    """
-    hz: int = round(1 / time.clock_getres(_CLOCK_MONOTONIC_COARSE))
-    return round(math.log2(hz))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +66,20 @@ class Pins:
     """The names that follow from sources and sizes.
 
     Attributes:
+        steps: the map of the programs that ``program`` hands packets on to. Without a pin, or an
+            open descriptor, the kernel empties it.
+        sweep: the program that times out flows.
         layout_file: what the loader printed; without it the pins can not be read.
+        log_file: the compiler's and the kernel's words, if they refuse.
     """
 
     abi: str
     pin_dir: Path
     program: Path
+    steps: Path
+    sweep: Path
     layout_file: Path
+    log_file: Path
     sizes: Sizes
 
     @classmethod
@@ -86,13 +89,41 @@ class Pins:
         abi = "abi-" + paths.digest(layout, repr(sizes))
         pin_dir = pin_path / abi
         defines = sizes.defines(pin_dir)
-        name = "prog-" + paths.digest(paths.program_text(sources), repr(defines))
-        return cls(abi, pin_dir, pin_dir / name, state_dir / f"layout-{name}.json", sizes)
+        texts = [
+            paths.program_text(sources, name) for name in (paths.PAIR_SOURCE, paths.STEPS_SOURCE)
+        ]
+        name = paths.digest(*texts, repr(defines))
+        return cls(
+            abi,
+            pin_dir,
+            pin_dir / f"prog-{name}",
+            pin_dir / f"steps-{name}",
+            pin_dir / f"sweep-{name}",
+            state_dir / f"layout-prog-{name}.json",
+            state_dir / "loader.log",
+            sizes,
+        )
+
+    @property
+    def parts(self) -> tuple[Path, ...]:
+        """What the loader pins beside the maps; ``sweep`` comes last."""
+        return self.steps, self.program, self.sweep
 
     @property
     def complete(self) -> bool:
         """True if there is nothing to load."""
-        return self.program.exists() and self.layout_file.exists()
+        return all(path.exists() for path in (*self.parts, self.layout_file))
+
+    def request(self) -> str:
+        """What the loader is told."""
+        steps_pin = {"STEPS_PIN": f'"{self.steps}"'}
+        return json.dumps(
+            {
+                "program": str(self.program),
+                "sweep": str(self.sweep),
+                "defines": self.sizes.defines(self.pin_dir) | steps_pin,
+            }
+        )
 
     def keep_layout(self, text: str) -> None:
         """Write the layout file whole or not at all: a start that finds half of one would fail.
@@ -124,41 +155,67 @@ class Loading:
         self._child: subprocess.Popen[str] | None = None
         if not self.adopted:
             _ensure_directory(pins.pin_dir)
-            pins.program.unlink(missing_ok=True)
-            defines = pins.sizes.defines(pins.pin_dir)
-            request = json.dumps({"program_pin": str(pins.program), "defines": defines})
-            self._child = subprocess.Popen(
-                [sys.executable, "-m", "xdpair.datapath.loader", request],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
+            for path in pins.parts:
+                path.unlink(missing_ok=True)
+            with pins.log_file.open("w") as log:
+                self._child = subprocess.Popen(
+                    [sys.executable, "-m", "xdpair.datapath.loader", pins.request()],
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    text=True,
+                )
 
-    def finish(self) -> None:
-        """Wait until program, maps and layout file are there. Blocks while the compiler runs.
+    def begin(self) -> None:
+        """Wait until the program itself, the maps and the layout file are there: pairs can be
+        forwarded. Blocks while the compiler runs.
 
         Raises:
             DatapathError: no bcc, or the compiler or the kernel refused; their words are in the
                 message.
         """
+        if self._child is None or self._child.stdout is None:
+            return
+        ready, _, _ = select.select([self._child.stdout], [], [], LOAD_TIMEOUT_S)
+        layout = self._child.stdout.readline() if ready else ""
+        if not layout:
+            if ready:
+                self._child.wait(LOAD_TIMEOUT_S)
+            raise self._failure()
+        self._child.stdout.close()
+        self.pins.keep_layout(layout)
+
+    def finish(self) -> None:
+        """Wait until the programs are there, too, that the first one calls.
+
+        Raises:
+            DatapathError: as above.
+        """
         if self._child is None:
             return
-        try:
-            output, errors = self._child.communicate(timeout=LOAD_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self.abandon()
-            raise DatapathError(
-                f"compiling the program took more than {LOAD_TIMEOUT_S:.0f} s"
-            ) from None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._child.wait(LOAD_TIMEOUT_S)
         if self._child.returncode != 0:
-            raise DatapathError("the XDP program could not be loaded:\n" + errors[-4000:])
-        self.pins.keep_layout(output)
+            raise self._failure()
+        self.pins.log_file.unlink(missing_ok=True)
 
     def abandon(self) -> None:
         """End the child, if it still runs."""
-        if self._child is not None and self._child.poll() is None:
+        if self._child is None:
+            return
+        if self._child.poll() is None:
             self._child.kill()
-            self._child.communicate()
+            self._child.wait()
+        if self._child.stdout is not None:
+            self._child.stdout.close()
+        self._child = None
+
+    def _failure(self) -> DatapathError:
+        is_late = self._child is not None and self._child.poll() is None
+        self.abandon()
+        if is_late:
+            return DatapathError(f"compiling the program took more than {LOAD_TIMEOUT_S:.0f} s")
+        words = self.pins.log_file.read_text(errors="replace")[-4000:]
+        return DatapathError(f"the XDP program could not be loaded:\n{words}")
 
 
 def _ensure_directory(pin_dir: Path) -> None:

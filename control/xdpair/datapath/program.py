@@ -30,6 +30,7 @@ class Program:
     Attributes:
         adopted: True if it was there already and nothing was compiled.
         dtypes: map name -> numpy dtype of a value.
+        key_dtypes: the same of keys that are more than an index.
     """
 
     fd: int
@@ -39,18 +40,23 @@ class Program:
     adopted: bool
     map_fds: Mapping[str, int]
     dtypes: Mapping[str, np.dtype[Any]]
+    key_dtypes: Mapping[str, np.dtype[Any]]
     sizes: Sizes
 
 
 async def obtain(loading: Loading) -> Program:
-    """Adopt or load the program for these sources and sizes.
+    """Adopt or load the program for these sources and sizes; those that it calls may come later.
 
     Raises:
         DatapathError: no bpffs, no bcc, or the compiler or the kernel refused.
     """
-    await asyncio.to_thread(loading.finish)
+    await asyncio.to_thread(loading.begin)
     pins = loading.pins
     layout = json.loads(pins.layout_file.read_text())
+    dtypes, key_dtypes = (
+        {name: to_dtype(description) for name, description in layout[part].items()}
+        for part in ("values", "keys")
+    )
     fd = syscalls.obj_get(pins.program)
     return Program(
         fd=fd,
@@ -58,8 +64,11 @@ async def obtain(loading: Loading) -> Program:
         abi=pins.abi,
         pin_dir=pins.pin_dir,
         adopted=loading.adopted,
-        map_fds={name: syscalls.obj_get(pins.pin_dir / name) for name in layout},
-        dtypes={name: to_dtype(description) for name, description in layout.items()},
+        # The steps are nobody's to read or write, but would be emptied without pin and descriptor.
+        map_fds={name: syscalls.obj_get(pins.pin_dir / name) for name in dtypes}
+        | {"steps": syscalls.obj_get(pins.steps)},
+        dtypes=dtypes,
+        key_dtypes=key_dtypes,
         sizes=pins.sizes,
     )
 
@@ -67,9 +76,10 @@ async def obtain(loading: Loading) -> Program:
 def forget_others(pin_path: Path, state_dir: Path, program: Program) -> None:
     """Unpin what former versions left behind; for when the new program is attached everywhere."""
     ours = next(p.name for p in program.pin_dir.iterdir() if _is_program(p, program.program_id))
-    for path in program.pin_dir.glob("prog-*"):
-        if path.name != ours:
-            path.unlink()
+    for kind in ("prog", "steps", "sweep"):
+        for path in program.pin_dir.glob(f"{kind}-*"):
+            if path.name.partition("-")[2] != ours.partition("-")[2]:
+                path.unlink()
     for path in pin_path.glob("abi-*"):
         if path != program.pin_dir:
             shutil.rmtree(path)
