@@ -27,14 +27,12 @@ from tests.e2e.net_segment import (
     Segment,
     colons,
     has_mac,
-    listing,
     mac_of,
     resolved,
     scenario,
     until,
 )
 from xdpair.core.tables import Link, NextHop
-from xdpair.net.arp import ArpSender
 from xdpair.net.network import KernelNetwork
 
 NOBODY = IPv4Address("10.77.0.99")
@@ -96,65 +94,6 @@ async def test_settle_waits_for_the_silent_but_not_for_ever(
     assert network.next_hop(SERVER)
     assert await network.settle(5)  # the kernel asks three times, a second apart
     assert network.next_hop(NOBODY) is None
-
-
-@scenario
-async def test_a_new_mac_is_followed(segment: Segment, network: KernelNetwork) -> None:
-    await resolved(network, SERVER)
-    segment.peer.run(f"ip link set p0 address {colons(NEW_MAC)}")
-    with segment.peer.inside(), closing(ArpSender()) as sender:
-        sender.send("p0", NEW_MAC, SERVER)
-    await until(lambda: mac_of(network, SERVER) == NEW_MAC, 0.2)
-
-
-@scenario
-async def test_a_mac_that_changed_in_silence_is_found_out(
-    segment: Segment, network: KernelNetwork
-) -> None:
-    segment.hurry()
-    await resolved(network, SERVER)
-    segment.peer.run(f"ip link set p0 address {colons(NEW_MAC)}")
-    # believed + delay + probes, then a round of the keeper
-    await until(lambda: mac_of(network, SERVER) == NEW_MAC, 1.5 + 1 + 0.4 + 2 + SOON_S)
-
-
-@scenario
-async def test_a_neighbour_that_vanishes_is_unresolved_and_comes_back(
-    segment: Segment, network: KernelNetwork
-) -> None:
-    segment.hurry()
-    await resolved(network, SERVER)
-    segment.peer.run("ip link set p0 arp off")
-    await until(lambda: network.next_hop(SERVER) is None, 1.5 + 1 + 0.4 + SOON_S)
-    await asyncio.sleep(1)
-    assert network.next_hop(SERVER) is None
-    segment.peer.run("ip link set p0 arp on")
-    await until(lambda: mac_of(network, SERVER) == P0_MAC, 2 + SOON_S)
-
-
-@scenario
-async def test_a_neighbour_without_traffic_stays_resolved(
-    segment: Segment, network: KernelNetwork
-) -> None:
-    segment.hurry()
-    await resolved(network, SERVER)
-    seen: list[bytes | None] = []
-    network.on_change = lambda: seen.append(mac_of(network, SERVER))
-    await asyncio.sleep(5)
-    assert None not in seen
-    state = listing("ip neigh show 10.77.0.2").split()[-1]
-    assert state in {"REACHABLE", "DELAY", "PROBE"}
-
-
-@scenario
-async def test_a_deleted_neighbour_is_asked_for_again(
-    segment: Segment, network: KernelNetwork
-) -> None:
-    await resolved(network, SERVER)
-    seen: list[bytes | None] = []
-    network.on_change = lambda: seen.append(mac_of(network, SERVER))
-    segment.balancer.run("ip neigh del 10.77.0.2 dev v0")
-    await until(lambda: seen[-1:] == [P0_MAC])
 
 
 # -- routes ----------------------------------------------------------------------------------------

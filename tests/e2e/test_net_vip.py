@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import time
 from contextlib import closing, suppress
 from ipaddress import IPv4Address
 
@@ -152,3 +153,21 @@ async def test_a_refusal_says_what_and_where(segment: Segment, network: KernelNe
     assert no.value.errno == errno.ENODEV
     assert no.value.metadata["interface"] == "absent"
     assert no.value.metadata["operation"] == "add address 10.77.0.100"
+
+
+@scenario
+async def test_a_thousand_vips(segment: Segment, network: KernelNetwork) -> None:
+    """On loopback first; all move as soon as there is a subnet for them."""
+    vips = [IPv4Address("10.90.0.0") + n for n in range(1, 1001)]
+    start_cpu_s = time.process_time()
+    for vip in vips:
+        assert await network.announce(vip, None) == "lo"
+    assert time.process_time() - start_cpu_s < 5
+    await until(lambda: network.local_addresses() >= set(vips))
+    segment.balancer.run("ip addr add 10.90.255.254/16 dev v1")
+    await until(lambda: len(addresses_of("v1")) == 2 + len(vips), 20)
+    await until(lambda: len(addresses_of("lo")) == 1, 10)
+    assert network.local_addresses() >= set(vips)
+    for vip in vips:
+        await network.withdraw(vip)
+    assert addresses_of("v1") == ["10.78.0.1/24", "10.90.255.254/16"]

@@ -69,10 +69,14 @@ class Announcer:
         self._links = links
         self._addresses = addresses
         self._announced: dict[IPv4Address, _Announced] = {}
+        #: The kernel may tell of an address before the one who ordered it hears that it is there.
+        self._ordered: set[IPv4Address] = set()
         self._sender = ArpSender()
         self._tasks: dict[IPv4Address, asyncio.Task[None]] = {}
         #: Of their own: one that was cut short would leave the address on both interfaces.
         self._moves: dict[IPv4Address, asyncio.Task[None]] = {}
+        #: What an event sets off for all VIPs is done one by one, and does not hold up the loop.
+        self._turn = asyncio.Lock()
 
     async def announce(self, vip: IPv4Address, interface: str | None) -> str:
         """Add ``vip/32`` and send gratuitous ARP. Repeating it is harmless.
@@ -90,9 +94,13 @@ class Announcer:
             NetlinkLost: no answer.
         """
         link = self._choose(vip, interface)
-        ours = await self._ensure(vip, link)
-        former = self._announced.get(vip)
-        self._announced[vip] = _Announced(link.name, ours, chosen=interface is None)
+        self._ordered.add(vip)
+        try:
+            ours = await self._ensure(vip, link)
+            former = self._announced.get(vip)
+            self._announced[vip] = _Announced(link.name, ours, chosen=interface is None)
+        finally:
+            self._ordered.discard(vip)
         if former is not None and former.interface != link.name:
             await self._remove(vip, former)
         self._start(vip, self._send_repeatedly(vip, link.name))
@@ -118,7 +126,11 @@ class Announcer:
             if announced.interface == interface:
                 self._start(vip, self._announce_again(vip, interface))
 
-    def addresses_changed(self) -> None:
+    def is_ours(self, address: IPv4Address) -> bool:
+        """True for a VIP, also for one that is just being added."""
+        return address in self._announced or address in self._ordered
+
+    def subnets_changed(self) -> None:
         """A VIP that is on ``lo`` for lack of a subnet may have one now."""
         for vip, announced in self._announced.items():
             if self._may_move(vip, announced) and vip not in self._moves:
@@ -155,7 +167,7 @@ class Announcer:
     async def _ensure(self, vip: IPv4Address, link: LinkState) -> bool:
         """Have the address on the link; True if we added it, now or in an earlier life."""
         marks = {
-            entry.address.network.prefixlen: mark
+            entry.prefix_bits: mark
             for entry, mark in self._addresses.entries_of(vip).items()
             if entry.ifindex == link.ifindex
         }
@@ -197,7 +209,8 @@ class Announcer:
 
     async def _announce_again(self, vip: IPv4Address, interface: str) -> None:
         try:
-            ours = await self._ensure(vip, self._link(vip, interface))
+            async with self._turn:
+                ours = await self._ensure(vip, self._link(vip, interface))
         except NetworkError as error:
             log.warning("%s", error)
             return
@@ -208,7 +221,8 @@ class Announcer:
 
     async def _move(self, vip: IPv4Address) -> None:
         try:
-            await self.announce(vip, None)
+            async with self._turn:
+                await self.announce(vip, None)
         except NetworkError as error:
             log.warning("%s", error)
         finally:
@@ -228,7 +242,12 @@ class Announcer:
 
     def _start(self, vip: IPv4Address, work: Coroutine[None, None, None]) -> None:
         self._stop(vip)
-        self._tasks[vip] = asyncio.create_task(work, name=f"announce:{vip}")
+        task = self._tasks[vip] = asyncio.create_task(work, name=f"announce:{vip}")
+        task.add_done_callback(lambda done: self._done(vip, done))
+
+    def _done(self, vip: IPv4Address, task: asyncio.Task[None]) -> None:
+        if self._tasks.get(vip) is task:
+            del self._tasks[vip]
 
     def _stop(self, vip: IPv4Address) -> None:
         task = self._tasks.pop(vip, None)

@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address
 from socket import AF_INET, AF_UNSPEC
+from typing import NamedTuple
 
 from pyroute2.netlink.rtnl import RTM_DELADDR, RTM_DELLINK
 from pyroute2.netlink.rtnl.ifinfmsg import IFF_LOOPBACK, IFF_LOWER_UP, IFF_UP
 
 from xdpair.net.rtnl import Message
 from xdpair.ports import XdpMode
+
+ADDRESS_BITS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,14 @@ class LinkChange:
 
     old: LinkState | None
     new: LinkState | None
+
+    @property
+    def was_up(self) -> bool:
+        return self.old is not None and self.old.up
+
+    @property
+    def is_up(self) -> bool:
+        return self.new is not None and self.new.up
 
 
 def mac_bytes(text: str | None) -> bytes:
@@ -124,12 +135,27 @@ class LinkTable:
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class LocalAddress:
+class LocalAddress(NamedTuple):
     """An IPv4 address of this host."""
 
     ifindex: int
-    address: IPv4Interface
+    address: IPv4Address
+    prefix_bits: int
+
+    @property
+    def has_subnet(self) -> bool:
+        return self.prefix_bits < ADDRESS_BITS
+
+    def covers(self, address: IPv4Address) -> bool:
+        host_bits = ADDRESS_BITS - self.prefix_bits
+        return int(self.address) >> host_bits == int(address) >> host_bits
+
+
+class AddressChange(NamedTuple):
+    """``added``: else it went."""
+
+    entry: LocalAddress
+    added: bool
 
 
 def _local_address(message: Message) -> LocalAddress | None:
@@ -137,61 +163,72 @@ def _local_address(message: Message) -> LocalAddress | None:
         return None
     # On a point-to-point link IFA_ADDRESS is the peer; IFA_LOCAL is always ours.
     own = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
-    return LocalAddress(message["index"], IPv4Interface(f"{own}/{message['prefixlen']}"))
+    return LocalAddress(message["index"], IPv4Address(own), message["prefixlen"])
 
 
 class AddressTable:
     """IPv4 addresses of this network namespace; each with the mark of who added it.
 
-    The mark is the kernel's IFA_PROTO, 0 if there is none.
+    The mark is the kernel's IFA_PROTO, 0 if there is none. There may be thousands (VIPs), but few
+    have a subnet.
     """
 
     def __init__(self) -> None:
-        self._marks: dict[LocalAddress, int] = {}
-        self._addresses: frozenset[IPv4Address] = frozenset()
+        self._marks: dict[IPv4Address, dict[LocalAddress, int]] = {}
+        self._subnets: set[LocalAddress] = set()
+        self._addresses: frozenset[IPv4Address] | None = frozenset()
 
     @property
     def addresses(self) -> frozenset[IPv4Address]:
+        if self._addresses is None:
+            self._addresses = frozenset(self._marks)
         return self._addresses
 
-    def entries_of(self, address: IPv4Address) -> dict[LocalAddress, int]:
+    def entries_of(self, address: IPv4Address) -> Mapping[LocalAddress, int]:
         """Where the host has the address, whatever the prefix length, with the mark of each."""
-        return {entry: mark for entry, mark in self._marks.items() if entry.address.ip == address}
+        return self._marks.get(address, {})
 
     def covering(self, address: IPv4Address) -> list[int]:
         """Ifindexes of the interfaces whose subnet holds the address, narrowest first."""
-        entries = [
-            entry
-            for entry in self._marks
-            if entry.address.network.prefixlen < 32 and address in entry.address.network
-        ]
-        entries.sort(key=lambda entry: -entry.address.network.prefixlen)
+        entries = [entry for entry in self._subnets if entry.covers(address)]
+        entries.sort(key=lambda entry: (-entry.prefix_bits, entry.ifindex))
         return [entry.ifindex for entry in entries]
 
-    def apply(self, message: Message) -> bool:
-        """Take in one notification; False if it changed no address."""
+    def apply(self, message: Message) -> AddressChange | None:
+        """Take in one notification; None if it changed no address."""
         entry = _local_address(message)
         if entry is None:
-            return False
+            return None
         if message["header"]["type"] == RTM_DELADDR:
-            changed = self._marks.pop(entry, None) is not None
-        else:
-            changed = entry not in self._marks
-            self._marks[entry] = message.get_attr("IFA_PROTO") or 0
-        self._refresh()
-        return changed
+            return AddressChange(entry, added=False) if self._remove(entry) else None
+        return AddressChange(entry, added=True) if self._add(entry, message) else None
 
-    def replace(self, messages: Iterable[Message]) -> bool:
-        """Take in a complete dump; False if it changed no address."""
-        fresh: dict[LocalAddress, int] = {}
+    def replace(self, messages: Iterable[Message]) -> None:
+        """Take in a complete dump."""
+        self._marks.clear()
+        self._subnets.clear()
+        self._addresses = None
         for message in messages:
             entry = _local_address(message)
             if entry is not None:
-                fresh[entry] = message.get_attr("IFA_PROTO") or 0
-        changed = fresh.keys() != self._marks.keys()
-        self._marks = fresh
-        self._refresh()
-        return changed
+                self._add(entry, message)
 
-    def _refresh(self) -> None:
-        self._addresses = frozenset(entry.address.ip for entry in self._marks)
+    def _add(self, entry: LocalAddress, message: Message) -> bool:
+        marks = self._marks.setdefault(entry.address, {})
+        added = entry not in marks
+        marks[entry] = message.get_attr("IFA_PROTO") or 0
+        if added:
+            self._addresses = None
+            if entry.has_subnet:
+                self._subnets.add(entry)
+        return added
+
+    def _remove(self, entry: LocalAddress) -> bool:
+        marks = self._marks.get(entry.address, {})
+        if marks.pop(entry, None) is None:
+            return False
+        self._addresses = None
+        self._subnets.discard(entry)
+        if not marks:
+            del self._marks[entry.address]
+        return True

@@ -11,26 +11,25 @@ from types import TracebackType
 from pyroute2.netlink.rtnl import (
     RTM_DELADDR,
     RTM_DELLINK,
-    RTM_DELNEIGH,
     RTM_DELROUTE,
     RTM_NEWADDR,
     RTM_NEWLINK,
-    RTM_NEWNEIGH,
     RTM_NEWROUTE,
 )
 
 from xdpair.core.tables import Link, NextHop
 from xdpair.net.announce import Announcer
+from xdpair.net.keeper import NeighbourKeeper
 from xdpair.net.links import AddressTable, LinkChange, LinkTable
 from xdpair.net.monitor import Monitor, Snapshot
-from xdpair.net.neighbours import Hop, NeighbourKeeper, NeighbourTable
-from xdpair.net.routes import Route, RouteResolver
+from xdpair.net.neighbours import Hop, NeighbourTable
+from xdpair.net.nexthops import NextHops
+from xdpair.net.notice import Notice
+from xdpair.net.routes import RouteResolver, Way
 from xdpair.net.rtnl import Message, Rtnl
 from xdpair.net.xdp import WantedMode, XdpAttacher
 from xdpair.ports import XdpMode
 
-#: Changes within this time are told in one call.
-COALESCE_S = 0.001
 RECEIVE_BUFFER_BYTES = 4 << 20
 
 
@@ -67,17 +66,20 @@ class KernelNetwork:
         self._addresses = AddressTable()
         self._neighbours = NeighbourTable()
         self._rtnl = Rtnl()
-        self._resolver = RouteResolver(self._rtnl, self._route_changed)
-        self._keeper = NeighbourKeeper(
-            self._rtnl, self._neighbours, lambda: self._resolver.hops, self._is_up
-        )
+        self._next_hops = NextHops(self._links, self._neighbours, self._changed)
+        self._resolver = RouteResolver(self._way_found, self._way_taken)
+        self._keeper = NeighbourKeeper(self._neighbours, lambda: self._resolver.hops, self._is_up)
         self._monitor = Monitor(
-            self._rtnl, self._take_snapshot, self._take_message, receive_buffer_bytes
+            self._rtnl,
+            self._take_snapshot,
+            self._take_neighbour,
+            self._take_message,
+            receive_buffer_bytes,
         )
         self._announcer = Announcer(self._rtnl, self._links, self._addresses)
         self._xdp = XdpAttacher(self._rtnl, self._links)
         self._tasks: list[asyncio.Task[None]] = []
-        self._notice: asyncio.TimerHandle | None = None
+        self._notice = Notice(lambda: self.on_change())
         self._progress = asyncio.Event()
 
     async def start(self) -> None:
@@ -103,9 +105,10 @@ class KernelNetwork:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._notice is not None:
-            self._notice.cancel()
+        self._notice.cancel()
         self._monitor.close()
+        self._resolver.close()
+        self._keeper.close()
         self._rtnl.close()
 
     async def __aenter__(self) -> KernelNetwork:
@@ -120,9 +123,14 @@ class KernelNetwork:
     ) -> None:
         await self.close()
 
-    def watch(self, addresses: Collection[IPv4Address]) -> None:
-        """Replace the set of addresses whose next hop must be known."""
-        self._resolver.watch(addresses)
+    def watch(self, added: Collection[IPv4Address], removed: Collection[IPv4Address] = ()) -> None:
+        """Follow the next hops of these too, and of those no longer."""
+        self._next_hops.forget(removed)
+        self._resolver.watch(added, removed)
+
+    def take_changed(self) -> frozenset[IPv4Address]:
+        """Watched addresses whose next hop is another, or was for a while, since the last call."""
+        return self._next_hops.take_changed()
 
     async def settle(self, timeout_s: float) -> bool:
         """Wait until every watched address has a next hop, or is known to have none.
@@ -131,13 +139,14 @@ class KernelNetwork:
             False if some were still open after ``timeout_s`` (the kernel gives up on a silent
             neighbour after 3 s).
         """
-        pending = list(self._resolver.watched)
         try:
             async with asyncio.timeout(timeout_s):
+                while self._resolver.is_pending:
+                    await self._some_progress()
+                pending = list(self._resolver.hops)
                 while pending:
                     if self._is_pending(pending[-1]):
-                        self._progress.clear()
-                        await self._progress.wait()
+                        await self._some_progress()
                     else:
                         pending.pop()
         except TimeoutError:
@@ -145,26 +154,13 @@ class KernelNetwork:
         return True
 
     def next_hop(self, address: IPv4Address) -> NextHop | None:
-        """The way to a watched address, from memory.
+        """The way to a watched address, from memory; one object for all behind the same gateway.
 
         Returns:
             None if there is no route, its interface is down, or the neighbour does not answer.
         """
-        route = self._resolver.route(address)
-        if route is None:
-            return None
-        link = self._links.by_ifindex(route.hop.ifindex)
-        dest_mac = self._neighbours.mac(route.hop)
-        if link is None or not link.up or not link.mac or dest_mac is None:
-            return None
-        return NextHop(
-            ifindex=link.ifindex,
-            interface=link.name,
-            source_mac=link.mac,
-            dest_mac=dest_mac,
-            mtu_bytes=min(link.mtu_bytes, route.mtu_bytes or link.mtu_bytes),
-            source_address=route.source,
-        )
+        way = self._resolver.way(address)
+        return way.next_hop if way else None
 
     def local_addresses(self) -> frozenset[IPv4Address]:
         """Every IPv4 address of this host, announced VIPs included."""
@@ -206,46 +202,58 @@ class KernelNetwork:
         if self._tasks:  # not the first: nobody can be surprised before start() returns
             for change in changes:
                 self._tell_link(change)
-        self._announcer.addresses_changed()
+        self._announcer.subnets_changed()
         self._resolver.invalidate()
+        self._next_hops.refresh(self._resolver.ways)
         self._keeper.look_after(self._resolver.hops)
         self._changed()
 
     def _take_message(self, message: Message) -> None:
         kind = message["header"]["type"]
-        if kind in {RTM_NEWNEIGH, RTM_DELNEIGH}:
-            self._take_neighbour(message)
-        elif kind in {RTM_NEWROUTE, RTM_DELROUTE}:
+        if kind in {RTM_NEWROUTE, RTM_DELROUTE}:
             prefix = IPv4Address(message.get_attr("RTA_DST") or 0)
             self._resolver.invalidate_prefix(prefix, message["dst_len"])
         elif kind in {RTM_NEWLINK, RTM_DELLINK}:
             self._take_link(message)
         elif kind in {RTM_NEWADDR, RTM_DELADDR}:
-            if self._addresses.apply(message):
-                self._announcer.addresses_changed()
-                # With an address go, unannounced, the routes that name it as their source.
-                self._resolver.invalidate()
-                self._changed()
+            self._take_address(message)
         else:  # policy rules, next-hop objects
             self._resolver.invalidate()
 
-    def _take_neighbour(self, message: Message) -> None:
-        change = self._neighbours.apply(message)
+    def _take_neighbour(self, kind: int, body: bytes) -> None:
+        change = self._neighbours.apply(kind, body)
         if change is None or change.hop not in self._resolver.hops:
             return
-        if self._neighbours.is_fading(change.hop):
-            self._keeper.look_after([change.hop])
+        self._keeper.take_note(change.hop)
         if change.mac_changed:
-            self._changed()
+            self._next_hops.refresh(self._resolver.ways_by(change.hop))
         self._progress.set()
+
+    def _take_address(self, message: Message) -> None:
+        change = self._addresses.apply(message)
+        if change is None:
+            return
+        if change.entry.has_subnet:
+            self._announcer.subnets_changed()
+        if not change.added:
+            # With it go the routes that name it as their source; before Linux 6.6, unannounced.
+            self._resolver.invalidate_source(change.entry.address)
+        elif not self._announcer.is_ours(change.entry.address):
+            self._resolver.invalidate()  # this host may speak as another from now on
+        self._changed()
 
     def _take_link(self, message: Message) -> None:
         change = self._links.apply(message)
         if change is None:
             return
-        # An interface that goes takes its routes with it, unannounced.
-        self._resolver.invalidate()
-        self._keeper.look_after(self._resolver.hops)
+        if change.is_up != change.was_up:
+            # An interface takes its routes with it, unannounced, or brings them back.
+            self._resolver.invalidate()
+            self._keeper.look_after(self._resolver.hops)
+        ifindex = message["index"]
+        self._next_hops.refresh(
+            way for way in self._resolver.ways if way.route and way.route.hop.ifindex == ifindex
+        )
         self._tell_link(change)
         self._changed()
 
@@ -263,30 +271,28 @@ class KernelNetwork:
             self._announcer.link_returned(now.name)
             loop.call_soon(self.on_link, now.name, True)
 
-    def _route_changed(self, route: Route | None) -> None:
-        if route is not None:
-            self._keeper.look_after([route.hop])
-        self._changed()
+    # -- what follows from it ----------------------------------------------------------------------
+
+    def _way_found(self, way: Way) -> None:
+        self._next_hops.compute(way)
+        if way.route is not None:
+            self._keeper.look_after([way.route.hop])
+
+    def _way_taken(self, address: IPv4Address, former: Way, present: Way) -> None:
+        self._next_hops.move(address, former, present)
+        self._progress.set()
 
     def _changed(self) -> None:
         self._progress.set()
-        if self._notice is None:
-            self._notice = asyncio.get_running_loop().call_later(COALESCE_S, self._notify)
+        self._notice.give()
 
-    def _notify(self) -> None:
-        self._notice = None
-        self.on_change()
-
-    # -- what is in use ----------------------------------------------------------------------------
+    async def _some_progress(self) -> None:
+        self._progress.clear()
+        await self._progress.wait()
 
     def _is_up(self, hop: Hop) -> bool:
         link = self._links.by_ifindex(hop.ifindex)
         return link is not None and link.up
 
-    def _is_pending(self, address: IPv4Address) -> bool:
-        if self._resolver.is_pending(address):
-            return address in self._resolver.watched
-        route = self._resolver.route(address)
-        if route is None or not self._is_up(route.hop):
-            return False
-        return self._neighbours.is_pending(route.hop)
+    def _is_pending(self, hop: Hop) -> bool:
+        return hop in self._resolver.hops and self._is_up(hop) and self._neighbours.is_pending(hop)

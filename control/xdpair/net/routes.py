@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, KeysView
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, KeysView
 from ipaddress import IPv4Address
-from socket import AF_INET
+from typing import TypeVar
 
-from pyroute2.netlink.rtnl import RTM_GETROUTE, rt_type
-from pyroute2.netlink.rtnl.rtmsg import rtmsg
-
-from xdpair.net.errors import KernelRefusal, NetlinkLost
+from xdpair.core.tables import NextHop
+from xdpair.net.bulk import BATCH, BulkSocket
+from xdpair.net.errors import NetlinkLost
+from xdpair.net.lookups import Route, look_up
 from xdpair.net.neighbours import Hop
-from xdpair.net.rtnl import Message, Rtnl
 
 log = logging.getLogger(__name__)
 
@@ -28,98 +26,110 @@ log = logging.getLogger(__name__)
 SETTLE_S = 0.001
 RETRY_S = 0.1
 
-UNICAST = rt_type["unicast"]
 ADDRESS_BITS = 32
-_NO_ANSWER = object()
+
+_Key = TypeVar("_Key")
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    """The kernel's answer for one address.
+class Way:
+    """How packets leave, one object for all addresses that the kernel gives the same answer for.
 
     Attributes:
-        hop: the gateway, or the address itself where it is on the link.
-        source: the address this host would use.
-        mtu_bytes: set for the route by an administrator; None: the link's.
+        route: None: there is none, or it is not known yet.
+        addresses: the watched ones that go this way.
+        next_hop: as ``NextHops`` last computed it.
     """
 
-    hop: Hop
-    source: IPv4Address
-    mtu_bytes: int | None
+    __slots__ = ("addresses", "next_hop", "route")
 
-
-def route_from(message: Message, address: IPv4Address) -> Route | None:
-    """None if the answer is no IPv4 neighbour (but local, broadcast, an IPv6 gateway)."""
-    ifindex = message.get_attr("RTA_OIF")
-    if message["type"] != UNICAST or ifindex is None or message.get_attr("RTA_VIA") is not None:
-        return None
-    gateway = message.get_attr("RTA_GATEWAY")
-    learnt = message.get(("cacheinfo", "rta_expires"))  # a path MTU somebody's ICMP error told
-    return Route(
-        hop=Hop(ifindex, IPv4Address(gateway) if gateway else address),
-        source=IPv4Address(message.get_attr("RTA_PREFSRC") or 0),
-        mtu_bytes=None if learnt else message.get(("metrics", "mtu")),
-    )
+    def __init__(self, route: Route | None) -> None:
+        self.route = route
+        self.addresses: set[IPv4Address] = set()
+        self.next_hop: NextHop | None = None
 
 
 class RouteResolver:
-    """Holds the route of each watched address and renews it when told that it may have changed.
+    """Holds the way of each watched address and asks again when told that it may have changed.
 
     Args:
-        on_change: called with each first answer and each that differs from the one before.
+        on_way: called with a new way before any address goes it.
+        on_move: called with an address, its former way and its present one, when it changed.
     """
 
-    def __init__(self, rtnl: Rtnl, on_change: Callable[[Route | None], None]) -> None:
-        self._rtnl = rtnl
-        self._on_change = on_change
-        self._watched: frozenset[IPv4Address] = frozenset()
-        self._routes: dict[IPv4Address, Route | None] = {}
-        self._hops: Counter[Hop] = Counter()
+    def __init__(
+        self, on_way: Callable[[Way], None], on_move: Callable[[IPv4Address, Way, Way], None]
+    ) -> None:
+        self._on_way = on_way
+        self._on_move = on_move
+        self._socket = BulkSocket()
+        self._watched: dict[IPv4Address, Way] = {}
+        self._unknown = Way(None)
+        self._nowhere = Way(None)
+        self._ways: dict[Route, Way] = {}
+        self._by_hop: dict[Hop, set[Way]] = {}
+        self._by_source: dict[int, set[Way]] = {}
         self._unasked: set[IPv4Address] = set()
-        #: Changed prefixes not looked at yet: host bits -> the bits before them.
-        self._changed_prefixes: defaultdict[int, set[int]] = defaultdict(set)
+        #: Watched addresses by number, to find those under a prefix; None: to be made.
+        self._sorted: list[IPv4Address] | None = None
+        self._changed_prefixes: set[tuple[int, int]] = set()
         self._wake = asyncio.Event()
-
-    @property
-    def watched(self) -> frozenset[IPv4Address]:
-        return self._watched
 
     @property
     def hops(self) -> KeysView[Hop]:
         """The hops of all watched addresses."""
-        return self._hops.keys()
+        return self._by_hop.keys()
 
-    def route(self, address: IPv4Address) -> Route | None:
-        return self._routes.get(address)
+    @property
+    def ways(self) -> Collection[Way]:
+        """Those that lead somewhere."""
+        return self._ways.values()
 
-    def is_pending(self, address: IPv4Address) -> bool:
-        """True until the kernel has answered for the address once."""
-        return address not in self._routes
+    @property
+    def is_pending(self) -> bool:
+        """True until the kernel has answered for each address once."""
+        return bool(self._unknown.addresses)
 
-    def watch(self, addresses: Collection[IPv4Address]) -> None:
-        """Replace the watched set; new ones have no route until ``run`` has asked."""
-        self._watched = frozenset(addresses)
-        for address in self._routes.keys() - self._watched:
-            self._count(self._routes.pop(address), -1)
-        self._ask_again(self._watched - self._routes.keys())
+    def way(self, address: IPv4Address) -> Way | None:
+        """None if the address is not watched."""
+        return self._watched.get(address)
+
+    def ways_by(self, hop: Hop) -> Collection[Way]:
+        return self._by_hop.get(hop, ())
+
+    def watch(self, added: Collection[IPv4Address], removed: Collection[IPv4Address]) -> None:
+        """Watch these too, and those no longer. New ones have no way until ``run`` has asked."""
+        for address in removed:
+            way = self._watched.pop(address, None)
+            if way is not None:
+                self._leave(address, way)
+        fresh = set(added).difference(self._watched)  # sets: no hash is computed twice
+        if fresh:
+            self._watched.update(dict.fromkeys(fresh, self._unknown))
+            self._unknown.addresses |= fresh
+            self._ask_again(fresh)
+        if fresh or removed:
+            self._sorted = None
 
     def invalidate(self) -> None:
-        """Any route may have changed."""
+        """Any way may have changed."""
         self._ask_again(self._watched)
 
+    def invalidate_source(self, source: IPv4Address) -> None:
+        """Ways on which this host speaks as ``source`` may have changed."""
+        for way in self._by_source.get(int(source), ()):
+            self._ask_again(way.addresses)
+
     def invalidate_prefix(self, prefix: IPv4Address, prefix_bits: int) -> None:
-        """Routes to addresses under the prefix may have changed."""
-        host_bits = ADDRESS_BITS - prefix_bits
-        self._changed_prefixes[host_bits].add(int(prefix) >> host_bits)
+        """Ways to addresses under the prefix may have changed."""
+        self._changed_prefixes.add((int(prefix), prefix_bits))
         self._wake.set()
 
     async def run(self) -> None:
-        """Ask, for ever. A route in doubt keeps its former answer until there is a new one."""
+        """Ask, for ever. A way in doubt stays as it was until there is an answer."""
         while True:
             await self._wake.wait()
             await asyncio.sleep(SETTLE_S)
             self._wake.clear()
-            self._unasked |= self._under_changed_prefixes()
             try:
                 await self._ask_all()
             except NetlinkLost as error:
@@ -127,51 +137,82 @@ class RouteResolver:
                 await asyncio.sleep(RETRY_S)
                 self._wake.set()
 
-    def _ask_again(self, addresses: Collection[IPv4Address]) -> None:
+    def close(self) -> None:
+        self._socket.close()
+
+    def _ask_again(self, addresses: Iterable[IPv4Address]) -> None:
         self._unasked.update(addresses)
         if self._unasked:
             self._wake.set()
 
-    def _under_changed_prefixes(self) -> set[IPv4Address]:
-        """All prefixes of a length at once: a routing daemon may change thousands in a second."""
-        changed, self._changed_prefixes = self._changed_prefixes, defaultdict(set)
-        return {
-            address
-            for host_bits, prefixes in changed.items()
-            for address in self._watched
-            if int(address) >> host_bits in prefixes
-        }
-
     async def _ask_all(self) -> None:
-        while self._unasked:
-            address = self._unasked.pop()
-            if address not in self._watched:
-                continue
-            try:
-                route = await self._ask(address)
-            except NetlinkLost:
-                self._unasked.add(address)
-                raise
-            if address in self._watched and self._routes.get(address, _NO_ANSWER) != route:
-                self._count(self._routes.get(address), -1)
-                self._count(route, +1)
-                self._routes[address] = route
-                self._on_change(route)
+        """A batch at a time; others get at least as much of the loop's time."""
+        loop = asyncio.get_running_loop()
+        while self._unasked or self._changed_prefixes:
+            start_s = loop.time()
+            self._look_under_prefixes()
+            self._ask_batch()
+            await asyncio.sleep(loop.time() - start_s)
 
-    def _count(self, route: Route | None, difference: int) -> None:
-        if route is None:
+    def _look_under_prefixes(self) -> None:
+        """A routing daemon may change thousands in a second: each costs what is under it."""
+        changed, self._changed_prefixes = self._changed_prefixes, set()
+        if not changed:
             return
-        self._hops[route.hop] += difference
-        if not self._hops[route.hop]:
-            del self._hops[route.hop]
+        if self._sorted is None:
+            self._sorted = sorted(self._watched, key=int)
+        for prefix, prefix_bits in changed:
+            first = bisect_left(self._sorted, prefix, key=int)
+            past = prefix + (1 << (ADDRESS_BITS - prefix_bits))
+            self._unasked.update(self._sorted[first : bisect_left(self._sorted, past, key=int)])
 
-    async def _ask(self, address: IPv4Address) -> Route | None:
-        message = rtmsg()
-        message["family"] = AF_INET
-        message["dst_len"] = ADDRESS_BITS
-        message["attrs"] = [("RTA_DST", str(address))]
+    def _ask_batch(self) -> None:
+        batch: list[IPv4Address] = []
+        while self._unasked and len(batch) < BATCH:
+            address = self._unasked.pop()
+            if address in self._watched:
+                batch.append(address)
+        if not batch:
+            return
         try:
-            answer = await self._rtnl.ask(message, RTM_GETROUTE, f"route to {address}")
-        except KernelRefusal:  # unreachable, prohibited, blackholed
-            return None
-        return route_from(answer, address)
+            routes = look_up(self._socket, batch)
+        except NetlinkLost:
+            self._unasked.update(batch)
+            raise
+        for address, route in zip(batch, routes, strict=True):
+            self._take(address, route)
+
+    def _take(self, address: IPv4Address, route: Route | None) -> None:
+        former = self._watched[address]
+        way = self._nowhere if route is None else self._ways.get(route)
+        if way is former:
+            return
+        if way is None:
+            assert route is not None, "the way to nowhere is always there"
+            way = self._make_way(route)
+        way.addresses.add(address)
+        self._watched[address] = way
+        self._on_move(address, former, way)
+        self._leave(address, former)
+
+    def _make_way(self, route: Route) -> Way:
+        way = self._ways[route] = Way(route)
+        self._by_hop.setdefault(route.hop, set()).add(way)
+        self._by_source.setdefault(route.source, set()).add(way)
+        self._on_way(way)
+        return way
+
+    def _leave(self, address: IPv4Address, way: Way) -> None:
+        way.addresses.discard(address)
+        route = way.route
+        if way.addresses or route is None:
+            return
+        del self._ways[route]
+        _discard(self._by_hop, route.hop, way)
+        _discard(self._by_source, route.source, way)
+
+
+def _discard(index: dict[_Key, set[Way]], key: _Key, way: Way) -> None:
+    index[key].discard(way)
+    if not index[key]:
+        del index[key]

@@ -11,7 +11,7 @@ from xdpair.core.model import HealthCheck
 from xdpair.ports import ProbeTarget
 from xdpair.probes.faults import PASSED, Verdict
 from xdpair.probes.poller import READABLE, Poller
-from xdpair.probes.probe import OnEnd, excerpt
+from xdpair.probes.probe import excerpt
 from xdpair.probes.stream import FIN_ON_CLOSE, StreamProbe
 
 _READ_BYTES = 4096
@@ -73,10 +73,8 @@ class HttpProbe(StreamProbe):
 
     __slots__ = ("_codes", "_head", "_request", "_rest_bytes", "_rest_timer", "_timeout_s")
 
-    def __init__(
-        self, loop: AbstractEventLoop, poller: Poller, target: ProbeTarget, on_end: OnEnd
-    ) -> None:
-        super().__init__(loop, poller, target, on_end)
+    def __init__(self, loop: AbstractEventLoop, poller: Poller, target: ProbeTarget) -> None:
+        super().__init__(loop, poller, target)
         self._request = request(target.check, *self._destination)
         self._codes = target.check.http_codes
         self._timeout_s = target.check.timeout_ms / 1000
@@ -118,7 +116,7 @@ class HttpProbe(StreamProbe):
     def _conclude(self, verdict: Verdict) -> None:
         if self._rest_timer is None:
             self.abort()
-        self._on_end(verdict)
+        self.on_end(verdict)
 
     def _take_the_rest(self, sock: socket.socket) -> None:
         self._rest_bytes = 0

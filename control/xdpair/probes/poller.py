@@ -3,12 +3,17 @@
 
 from __future__ import annotations
 
+import resource
 import select
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
 
 READABLE = select.EPOLLIN
 WRITABLE = select.EPOLLOUT
+
+#: How much of this process's descriptors the probes may use.
+_SHARE = 0.75
+_EVENTS_AT_ONCE = 1024
 
 
 class Poller:
@@ -23,6 +28,12 @@ class Poller:
         self._loop = loop
         self._epoll: select.epoll | None = None
         self._callbacks: dict[int, Callable[[], None]] = {}
+        self._limit = 1  # until the limit of the process is read
+
+    @property
+    def is_full(self) -> bool:
+        """True if no more descriptors should be opened to be watched."""
+        return len(self._callbacks) >= self._limit
 
     def watch(self, fd: int, events: int, callback: Callable[[], None]) -> None:
         """Call ``callback`` whenever ``fd`` is ready, until ``forget(fd)``.
@@ -38,6 +49,8 @@ class Poller:
         """
         if self._epoll is None:
             self._epoll = select.epoll()
+            soft_limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+            self._limit = int(soft_limit * _SHARE)
             self._loop.add_reader(self._epoll.fileno(), self._dispatch, self._epoll)
         if fd in self._callbacks:
             self._epoll.modify(fd, events)
@@ -58,7 +71,13 @@ class Poller:
             self._epoll = None
 
     def _dispatch(self, epoll: select.epoll) -> None:
-        for fd, _ in epoll.poll(0, max(len(self._callbacks), 1)):
-            callback = self._callbacks.get(fd)
-            if callback is not None:
-                callback()
+        left = len(self._callbacks)
+        while left > 0:
+            ready = epoll.poll(0, min(left, _EVENTS_AT_ONCE))
+            for fd, _ in ready:
+                callback = self._callbacks.get(fd)
+                if callback is not None:
+                    callback()
+            if len(ready) < _EVENTS_AT_ONCE or epoll.closed:
+                return
+            left -= len(ready)

@@ -20,6 +20,7 @@ OnEnd = Callable[[Verdict], None]
 Step = Callable[[socket.socket], Verdict | None]
 
 _EXCERPT_BYTES = 40
+_TOO_MANY: Verdict = ("too many probes of this process wait for an answer", True)
 
 
 def excerpt(data: bytes) -> str:
@@ -38,6 +39,8 @@ class Probe(ABC):
         loop: for its clock.
         poller: says when the socket is ready.
         target: what to probe, and how.
+
+    Attributes:
         on_end: called once for each ``begin``, possibly before ``begin`` returns.
     """
 
@@ -46,22 +49,22 @@ class Probe(ABC):
         "_device",
         "_events",
         "_loop",
-        "_on_end",
         "_poller",
         "_socket",
         "_step",
         "_timed_out",
+        "on_end",
     )
 
     #: SOCK_STREAM or SOCK_DGRAM.
     kind: socket.SocketKind
 
-    def __init__(
-        self, loop: AbstractEventLoop, poller: Poller, target: ProbeTarget, on_end: OnEnd
-    ) -> None:
+    #: Set by whoever begins.
+    on_end: OnEnd
+
+    def __init__(self, loop: AbstractEventLoop, poller: Poller, target: ProbeTarget) -> None:
         self._loop = loop
         self._poller = poller
-        self._on_end = on_end
         self._destination = (str(target.address), target.port)
         self._device = target.interface.encode() if target.interface else b""
         self._timed_out: Verdict = (f"timed out after {target.check.timeout_ms} ms", False)
@@ -72,6 +75,9 @@ class Probe(ABC):
     def begin(self) -> None:
         """Open a socket and send the first packet."""
         self.abort()
+        if self._poller.is_full:
+            self._conclude(_TOO_MANY)
+            return
         try:
             # With SOCK_NONBLOCK here, Python saves the ioctl of setblocking().
             sock = self._socket = socket.socket(socket.AF_INET, self.kind | socket.SOCK_NONBLOCK)
@@ -112,7 +118,7 @@ class Probe(ABC):
 
     def _conclude(self, verdict: Verdict) -> None:
         self.abort()
-        self._on_end(verdict)
+        self.on_end(verdict)
 
     def _wait(self, sock: socket.socket, events: int, step: Step) -> None:
         """Take ``step`` each time ``sock`` is ready, from now on."""

@@ -9,7 +9,7 @@ from asyncio import AbstractEventLoop
 from xdpair.ports import ProbeTarget
 from xdpair.probes.faults import PASSED, Verdict
 from xdpair.probes.poller import READABLE, Poller
-from xdpair.probes.probe import OnEnd, Probe, excerpt
+from xdpair.probes.probe import Probe, excerpt
 
 #: Sent when no request is configured. Not an empty datagram: recv() returns 0 for one, which many
 #: a service takes for the end of its input.
@@ -51,10 +51,8 @@ class UdpProbe(Probe):
 
     kind = socket.SOCK_DGRAM
 
-    def __init__(
-        self, loop: AbstractEventLoop, poller: Poller, target: ProbeTarget, on_end: OnEnd
-    ) -> None:
-        super().__init__(loop, poller, target, on_end)
+    def __init__(self, loop: AbstractEventLoop, poller: Poller, target: ProbeTarget) -> None:
+        super().__init__(loop, poller, target)
         check = target.check
         self._request = check.udp_request or _NO_REQUEST
         self._expected = check.udp_expected
