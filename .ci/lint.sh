@@ -36,7 +36,7 @@ case ${1-} in
 	check mypy mypy --no-error-summary
 	check clang-format clang-format --dry-run -Werror "${c_files[@]}"
 	check buf buf lint proto
-	check buf-format buf format --diff --exit-code --exclude-path proto/google proto
+	check buf-format buf format --diff --exit-code --exclude-path proto/google --exclude-path proto/buf proto
 	check buf-breaking proto_breaking
 	check verify-proto .ci/proto.sh --check
 	check shellcheck shellcheck "${scripts[@]}"
@@ -45,7 +45,7 @@ case ${1-} in
 	ruff check --fix --quiet || true # what is left, lint shows
 	ruff format --quiet
 	clang-format -i "${c_files[@]}"
-	buf format -w --exclude-path proto/google proto
+	buf format -w --exclude-path proto/google --exclude-path proto/buf proto
 	;;
 *)
 	echo "usage: $0 [--fix]" >&2

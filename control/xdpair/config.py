@@ -8,25 +8,19 @@ What users want of their load balancers is not here: they say it through the API
 from __future__ import annotations
 
 import difflib
-import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any
 
+from xdpair import config_rules as rules
+from xdpair.config_rules import Reader
 from xdpair.core import errors
 
-#: What Linux takes as an interface's name: 15 octets, nothing that could be a path.
-_INTERFACE = re.compile(r"(?!\.{1,2}\Z)[!-.0-9;-~]{1,15}")
-_LISTEN = re.compile(r"(?:\[(?P<ipv6>[^\]]+)\]|(?P<host>[^:\[\]]+)):(?P<port>[1-9][0-9]{0,4})")
 #: ``sockaddr_un.sun_path`` without the final NUL.
 _MAX_SOCKET_PATH_OCTETS = 107
-
-E = TypeVar("E", bound=Enum)
-Reader = Callable[[str, object], Any]
 
 
 class XdpMode(Enum):
@@ -47,23 +41,94 @@ class LogLevel(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class TlsConfig:
+    """``[api.tls]``: PEM files, read at the start.
+
+    Attributes:
+        certificate, key: the server's own; the certificate with the chain up to its CA.
+        client_ca: if given, nobody connects without a certificate of this CA (mTLS).
+    """
+
+    certificate: Path | None = None
+    key: Path | None = None
+    client_ca: Path | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("certificate", "key", "client_ca"):
+            path = getattr(self, name)
+            if path is not None:
+                rules.require_absolute(f"api.tls.{name}", path)
+        if (self.certificate is None) != (self.key is None):
+            missing = "certificate" if self.certificate is None else "key"
+            rules.refuse(f"api.tls.{missing}", "", "given, as certificate and key are a pair")
+
+
+@dataclass(frozen=True, slots=True)
+class TokensConfig:
+    """``[api.tokens]``: who may call with a token instead of a certificate.
+
+    Attributes:
+        file: a line for each token; read again when it changes.
+    """
+
+    file: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.file is not None:
+            rules.require_absolute("api.tokens.file", self.file)
+
+
+@dataclass(frozen=True, slots=True)
 class ApiConfig:
-    """``[api]``: where gRPC is served.
+    """``[api]``: where gRPC is served, and to whom.
 
     Attributes:
         socket: path of a unix socket, for root only.
-        listen: ``host:port`` on loopback, without encryption; empty: none.
+        listen: ``host:port`` for TCP, which takes TLS and somebody who may call; empty: none.
     """
 
     socket: Path = Path("/run/xdpair/api.sock")
     listen: str = ""
+    tls: TlsConfig = field(default_factory=TlsConfig)
+    tokens: TokensConfig = field(default_factory=TokensConfig)
 
     def __post_init__(self) -> None:
-        _require_absolute("api.socket", self.socket)
+        rules.require_absolute("api.socket", self.socket)
         if len(bytes(self.socket)) > _MAX_SOCKET_PATH_OCTETS:
-            _refuse("api.socket", str(self.socket), f"at most {_MAX_SOCKET_PATH_OCTETS} octets")
-        if self.listen and not _is_loopback(self.listen):
-            _refuse("api.listen", self.listen, "a loopback address and port, as 127.0.0.1:7443")
+            allowed = f"at most {_MAX_SOCKET_PATH_OCTETS} octets"
+            rules.refuse("api.socket", str(self.socket), allowed)
+        if not self.listen:
+            return
+        rules.require_endpoint("api.listen", self.listen)
+        if self.tls.certificate is None:
+            rules.refuse("api.listen", self.listen, "empty without api.tls: TCP only with TLS")
+        if self.tls.client_ca is None and self.tokens.file is None:
+            rules.refuse(
+                "api.listen",
+                self.listen,
+                "empty without api.tls.client_ca and api.tokens.file, since nobody could call",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class AuditConfig:
+    """``[audit]``: where calls that change something are written down.
+
+    Attributes:
+        file: None: ``audit.jsonl`` in the state directory.
+        max_bytes: of one file before the next is begun; 65,536 to 1,000,000,000.
+        keep: how many full files stay beside the present one, 1 to 1000.
+    """
+
+    file: Path | None = None
+    max_bytes: int = 10_000_000
+    keep: int = 10
+
+    def __post_init__(self) -> None:
+        if self.file is not None:
+            rules.require_absolute("audit.file", self.file)
+        rules.require_range("audit.max_bytes", self.max_bytes, 65_536, 1_000_000_000)
+        rules.require_range("audit.keep", self.keep, 1, 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +155,7 @@ class FailoverConfig:
     reset_rate_per_s: int = 20_000
 
     def __post_init__(self) -> None:
-        _require_range("failover.reset_rate_per_s", self.reset_rate_per_s, 1, 1_000_000)
+        rules.require_range("failover.reset_rate_per_s", self.reset_rate_per_s, 1, 1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,22 +175,28 @@ class Config:
     pin_path: Path = Path("/sys/fs/bpf/xdpair")
     xdp_mode: XdpMode = XdpMode.AUTO
     flow_buckets: int = 65_536
-    max_listeners: int = 4096
-    max_servers: int = 8192
+    max_listeners: int = 16_384
+    max_servers: int = 32_768
     log_level: LogLevel = LogLevel.INFO
     api: ApiConfig = field(default_factory=ApiConfig)
+    audit: AuditConfig = field(default_factory=AuditConfig)
     vip: VipConfig = field(default_factory=VipConfig)
     failover: FailoverConfig = field(default_factory=FailoverConfig)
 
     def __post_init__(self) -> None:
-        _require_interfaces("interfaces", self.interfaces)
-        _require_absolute("state_dir", self.state_dir)
-        _require_absolute("pin_path", self.pin_path)
-        _require_range("flow_buckets", self.flow_buckets, 1024, 16_777_216)
+        rules.require_interfaces("interfaces", self.interfaces)
+        rules.require_absolute("state_dir", self.state_dir)
+        rules.require_absolute("pin_path", self.pin_path)
+        rules.require_range("flow_buckets", self.flow_buckets, 1024, 16_777_216)
         if self.flow_buckets.bit_count() != 1:
-            _refuse("flow_buckets", self.flow_buckets, "a power of two")
-        _require_range("max_listeners", self.max_listeners, 1, 65_535)
-        _require_range("max_servers", self.max_servers, 1, 65_535)
+            rules.refuse("flow_buckets", self.flow_buckets, "a power of two")
+        rules.require_range("max_listeners", self.max_listeners, 1, 65_535)
+        rules.require_range("max_servers", self.max_servers, 1, 65_535)
+
+    @property
+    def audit_file(self) -> Path:
+        """Where the audit log is."""
+        return self.audit.file or self.state_dir / "audit.jsonl"
 
     @classmethod
     def from_mapping(cls, content: Mapping[str, object]) -> Config:
@@ -185,98 +256,36 @@ def _advice(prefix: str, key: str, readers: Mapping[str, Reader]) -> str:
 def _table(of: Callable[..., Any], readers: Mapping[str, Reader]) -> Reader:
     def read(key: str, value: object) -> object:
         if not isinstance(value, dict):
-            _refuse(key, value, f"a table, [{key}]")
+            rules.refuse(key, value, f"a table, [{key}]")
         return of(**_read(f"{key}.", value, readers))
 
     return read
 
 
-def _text(key: str, value: object) -> str:
-    return value if isinstance(value, str) else _refuse(key, value, "text in quotes")
-
-
-def _path(key: str, value: object) -> Path:
-    return Path(_text(key, value))
-
-
-def _flag(key: str, value: object) -> bool:
-    return value if isinstance(value, bool) else _refuse(key, value, "true or false")
-
-
-def _integer(key: str, value: object) -> int:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    return _refuse(key, value, "a whole number")
-
-
-def _texts(key: str, value: object) -> tuple[str, ...]:
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return tuple(value)
-    return _refuse(key, value, 'a list of names, such as ["eth0"]')
-
-
-def _choice(among: type[E]) -> Reader:
-    def read(key: str, value: object) -> E:
-        for member in among:
-            if member.value == value:
-                return member
-        return _refuse(key, value, " or ".join(f'"{member.value}"' for member in among))
-
-    return read
-
-
 _TOP: Mapping[str, Reader] = {
-    "interfaces": _texts,
-    "state_dir": _path,
-    "pin_path": _path,
-    "xdp_mode": _choice(XdpMode),
-    "flow_buckets": _integer,
-    "max_listeners": _integer,
-    "max_servers": _integer,
-    "log_level": _choice(LogLevel),
-    "api": _table(ApiConfig, {"socket": _path, "listen": _text}),
-    "vip": _table(VipConfig, {"announce": _flag, "withdraw_on_exit": _flag}),
-    "failover": _table(FailoverConfig, {"reset_rate_per_s": _integer}),
+    "interfaces": rules.texts,
+    "state_dir": rules.path,
+    "pin_path": rules.path,
+    "xdp_mode": rules.choice(XdpMode),
+    "flow_buckets": rules.integer,
+    "max_listeners": rules.integer,
+    "max_servers": rules.integer,
+    "log_level": rules.choice(LogLevel),
+    "api": _table(
+        ApiConfig,
+        {
+            "socket": rules.path,
+            "listen": rules.text,
+            "tls": _table(
+                TlsConfig, dict.fromkeys(("certificate", "key", "client_ca"), rules.optional_path)
+            ),
+            "tokens": _table(TokensConfig, {"file": rules.optional_path}),
+        },
+    ),
+    "audit": _table(
+        AuditConfig,
+        {"file": rules.optional_path, "max_bytes": rules.integer, "keep": rules.integer},
+    ),
+    "vip": _table(VipConfig, {"announce": rules.flag, "withdraw_on_exit": rules.flag}),
+    "failover": _table(FailoverConfig, {"reset_rate_per_s": rules.integer}),
 }
-
-
-# -- rules -----------------------------------------------------------------------------------------
-
-
-def _refuse(key: str, value: object, allowed: str) -> NoReturn:
-    raise errors.ConfigError(
-        f"{key} must be {allowed}, not {value!r}", key=key, value=value, allowed=allowed
-    )
-
-
-def _require_range(key: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
-        _refuse(key, value, f"{low:,} to {high:,}")
-
-
-def _require_absolute(key: str, path: Path) -> None:
-    if not path.is_absolute():
-        _refuse(key, str(path), "an absolute path")
-
-
-def _require_interfaces(key: str, names: tuple[str, ...]) -> None:
-    if not names:
-        _refuse(key, [], "one interface name at least")
-    for name in names:
-        if _INTERFACE.fullmatch(name) is None:
-            _refuse(key, name, "names of 1 to 15 characters without spaces, slashes and colons")
-    if len(set(names)) != len(names):
-        _refuse(key, list(names), "names that differ")
-
-
-def _is_loopback(listen: str) -> bool:
-    match = _LISTEN.fullmatch(listen)
-    if match is None or int(match["port"]) > 65535:
-        return False
-    if match["host"] == "localhost":
-        return True
-    try:
-        address = ip_address(match["ipv6"] or match["host"])
-    except ValueError:
-        return False
-    return address.is_loopback and (address.version == 6) == bool(match["ipv6"])

@@ -34,6 +34,7 @@ class Refusal:
     message: str = ""
     reason: str = ""
     metadata: dict[str, str] = field(default_factory=dict)
+    violations: dict[str, str] = field(default_factory=dict)
 
 
 @contextmanager
@@ -51,10 +52,12 @@ def refusal_of(error: grpc.RpcError) -> Refusal:
     assert isinstance(error, grpc.Call)
     status = rpc_status.from_call(error)
     assert status is not None, error
-    info = error_details_pb2.ErrorInfo()
-    assert [detail.Unpack(info) for detail in status.details] == [True]
+    info, bad_request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+    assert [detail.Unpack(info) for detail in status.details].count(True) == 1
+    assert [detail.Unpack(bad_request) for detail in status.details].count(True) <= 1
     assert (info.domain, status.message) == ("xdpair", error.details())
-    return Refusal(error.code(), status.message, info.reason, dict(info.metadata))
+    violations = {each.field: each.description for each in bad_request.field_violations}
+    return Refusal(error.code(), status.message, info.reason, dict(info.metadata), violations)
 
 
 def pair() -> list[GroupServer]:

@@ -12,6 +12,14 @@ from tests.rpc.shell import GROUP_WORDS, Run, Shell
 from xdpair.cli.main import main
 
 
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what `xdpair tls init` makes."""
+    folder = tmp_path_factory.mktemp("tls")
+    assert main(["tls", "init", str(folder)]) == 0
+    return folder
+
+
 @pytest.fixture
 def controller(tmp_path: Path) -> Iterator[Controller]:
     with Controller(tmp_path) as running:

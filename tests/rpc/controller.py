@@ -12,14 +12,22 @@ from typing import Any, Self, TypeVar
 
 from tests.rpc.fakes import FakeDatapath, FakeNetwork, FakeProber
 from xdpair.app import Application
+from xdpair.audit import AuditLog
+from xdpair.audit_changes import note_changes
 from xdpair.cli.client import Client
-from xdpair.core.events import Event
-from xdpair.core.indexes import Limits
+from xdpair.config import TlsConfig
+from xdpair.core.compile import Compiler
+from xdpair.core.events import Event, EventKind
+from xdpair.core.indexes import Limits, Rows
 from xdpair.core.status import InterfaceStatus, SystemStatus
 from xdpair.events import EventLog
+from xdpair.explainer import Explainer
+from xdpair.hooks import Hooks
+from xdpair.requests import Requests
+from xdpair.rollout import Reactions, Rollout
 from xdpair.rpc.server import ApiServer
 from xdpair.store.sqlite import SqliteStore
-from xdpair.supervisor import Hooks, Supervisor
+from xdpair.supervisor import Supervisor
 from xdpair.vips import Vips
 
 _T = TypeVar("_T")
@@ -29,12 +37,21 @@ class Controller:
     """Runs from ``__enter__`` to ``__exit__``.
 
     Args:
-        folder: for the socket and the store; what a controller leaves there, the next one finds.
-        listen: as in the configuration.
+        folder: for the socket, the store and the audit log; what a controller leaves there, the
+            next one finds.
+        listen, tls, tokens: as in the configuration.
         store: file name of the store.
     """
 
-    def __init__(self, folder: Path, listen: str = "", store: str = "xdpair.db") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        listen: str = "",
+        store: str = "xdpair.db",
+        tls: TlsConfig | None = None,
+        tokens: Path | None = None,
+    ) -> None:
+        self.audit_file = folder / "audit.jsonl"
         self.socket = folder / "api.sock"
         self.address = f"unix:{self.socket}"
         self.datapath = FakeDatapath()
@@ -43,8 +60,9 @@ class Controller:
         self.client = Client(self.address)
         self.app: Application
         self.server: ApiServer
+        self.store: SqliteStore
         self._store_file = folder / store
-        self._listen = listen
+        self._api = (listen, tls, tokens)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="controller")
 
@@ -84,7 +102,7 @@ class Controller:
         self.call(lambda: self.prober.report(address, *errors))
 
     async def _start(self) -> None:
-        self._store = SqliteStore.open(self._store_file)
+        self.store = SqliteStore.open(self._store_file)
         events = EventLog()
 
         def remember(event: Event) -> None:
@@ -93,25 +111,50 @@ class Controller:
         hooks = Hooks(
             event=remember,
             state=lambda _unit, _state: None,
-            drained=lambda: self.app.refresh(),
-            flows_ended=lambda: None,
+            pool=lambda _record: None,
+            drained=lambda key: rollout.drained(key),
+            flows_ended=_nothing_to_do,
         )
-        supervisor = Supervisor(self.datapath, self.prober, hooks, {})
-        self.app = Application(
-            store=self._store,
+        compiler = Compiler(Rows(self.store.load_rows(), Limits()), self.network)
+        supervisor = Supervisor(self.datapath, self.prober, compiler, hooks, {}, {}, ())
+        rollout = Rollout(
+            store=self.store,
             datapath=self.datapath,
             network=self.network,
+            compiler=compiler,
+            supervisor=supervisor,
+            vips=Vips(self.network, remember, enabled=True),
+            reactions=Reactions(remember, _nothing_to_do, note_changes),
+        )
+        explainer = Explainer(
+            lambda: rollout.desired,
+            self.datapath,
+            self.network,
+            compiler,
+            supervisor,
+            lambda _address: None,
+        )
+        self.app = Application(
+            rollout=rollout,
+            datapath=self.datapath,
+            compiler=compiler,
             supervisor=supervisor,
             events=events,
-            on_event=remember,
-            on_flows_ended=_nothing_to_do,
+            requests=Requests(self.store.load_requests()),
             settled=_nothing_to_wait_for,
             describe_system=_system,
-            limits=Limits(),
-            vips=Vips(self.network, remember, enabled=True),
+            explain=explainer.explain,
         )
-        await self.app.start()
-        self.server = ApiServer(self.app, self.socket, self._listen)
+        await rollout.start()
+        self._rollout = rollout
+        self._running = asyncio.create_task(rollout.run())
+        log = AuditLog(
+            self.audit_file,
+            max_bytes=1_000_000,
+            keep=1,
+            on_fault=lambda words: remember(Event(EventKind.WARNING, message=words)),
+        )
+        self.server = ApiServer(self.app, self.socket, log, *self._api)
         try:
             await self.server.start()
         except BaseException:
@@ -120,7 +163,10 @@ class Controller:
 
     async def _stop(self) -> None:
         await self.server.stop()
-        self._store.close()
+        self._running.cancel()
+        await asyncio.gather(self._running, return_exceptions=True)
+        self._rollout.close()
+        self.store.close()
 
     def _end_thread(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from ipaddress import IPv4Address
 
 from xdpair.core.failover import Slot
-from xdpair.core.tables import Link, NextHop, Tables
-from xdpair.ports import ProbeResult, ProbeTarget, WaitingFlow
+from xdpair.core.tables import Link, NextHop, TableChange
+from xdpair.ports import DryRun, ProbeResult, ProbeTarget, Swept, WaitingFlow
 
 
 class FakeDatapath:
@@ -17,7 +17,8 @@ class FakeDatapath:
 
     def __init__(self) -> None:
         self.slots: dict[int, Slot] = {}
-        self.tables: Tables | None = None
+        self.wheels: dict[int, list[int]] = {}
+        self.changes: list[TableChange] = []
 
     def write_slot(self, row: int, slot: Slot) -> None:
         self.slots[row] = slot
@@ -28,11 +29,29 @@ class FakeDatapath:
     def used_slots(self) -> Sequence[int]:
         return list(self.slots)
 
-    def check(self, tables: Tables) -> None:
+    def check(self, change: TableChange) -> None:
         """There is room for all."""
 
-    def apply(self, tables: Tables) -> None:
-        self.tables = tables
+    def apply(self, change: TableChange) -> None:
+        self.changes.append(change)
+
+    def write_wheel(self, row: int, wheel: Sequence[int], eligible: Mapping[int, bool]) -> None:
+        self.wheels[row] = list(wheel)
+
+    def read_wheel(self, row: int) -> Sequence[int]:
+        return self.wheels.get(row, [])
+
+    def end_flows(self, server_row: int) -> None:
+        """There are none."""
+
+    def count_loads(self) -> None:
+        """There are none."""
+
+    def sweep(self) -> Swept:
+        return Swept(0, 0)
+
+    def dry_run(self, frame: bytes, ifindex: int) -> DryRun:
+        raise NotImplementedError
 
     def waiting_flows(self) -> Sequence[WaitingFlow]:
         return ()
@@ -58,8 +77,11 @@ class FakeNetwork:
     async def settle(self, timeout_s: float) -> bool:
         return True
 
-    def watch(self, addresses: Collection[IPv4Address]) -> None:
+    def watch(self, added: Collection[IPv4Address], removed: Collection[IPv4Address] = ()) -> None:
         pass
+
+    def take_changed(self) -> frozenset[IPv4Address]:
+        return frozenset()
 
     def next_hop(self, address: IPv4Address) -> NextHop | None:
         return NextHop(

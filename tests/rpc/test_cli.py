@@ -20,8 +20,11 @@ def test_create_prints_the_id(sh: Shell) -> None:
 
 def test_lists(ready: Shell) -> None:
     assert ready("lb list").lines[1][:4] == ["lb-web", "192.0.2.10", "web", "-"]
-    assert ready("group list").lines[1] == [
-        *("rsp-web", "-", "lb-web", "a@10.0.0.11:80", "b@10.0.0.12:80*50", "auto", "primary"),
+    default, group = ready("group list").lines[1:]
+    assert default == ["rsp-default-web", "-", "lb-web", "default", "none", "-", "-"]
+    assert group == [
+        *("rsp-web", "-", "lb-web", "pair", "a@10.0.0.11:80,", "b@10.0.0.12:80*50"),
+        *("auto", "primary"),
     ]
     (listener,) = ready("listener list").out.splitlines()[1:]
     assert listener.split()[:3] == ["lb-web/tcp-80", "running", "rsp-web"]
@@ -32,7 +35,8 @@ def test_lists(ready: Shell) -> None:
 def test_lists_as_json(ready: Shell) -> None:
     (lb,) = ready("lb list -o json").json
     assert (lb["name"], lb["address"]) == ("loadBalancers/lb-web", "192.0.2.10")
-    (group,) = ready("-o json group list lb-web").json
+    default, group = ready("-o json group list lb-web").json
+    assert (default["kind"], default["servers"]) == ("DEFAULT", [])
     assert [server["weight"] for server in group["servers"]] == [100, 50]
     assert group["slots"][0]["serving"] == "PRIMARY"
     (listener,) = ready("listener list --output json").json

@@ -3,32 +3,44 @@
 
 from dataclasses import replace
 from enum import Enum
+from ipaddress import IPv4Network
 
 import pytest
 from hypothesis import given
 
 from tests.unit import strategies
+from xdpair.api.v1.access_control_list_pb2 import AccessControlList as AccessControlListPb
+from xdpair.api.v1.access_control_list_pb2 import AclPolicy as AclPolicyPb
 from xdpair.api.v1.event_pb2 import Event
 from xdpair.api.v1.listener_pb2 import HealthCheck as HealthCheckPb
 from xdpair.api.v1.listener_pb2 import Listener as ListenerPb
 from xdpair.api.v1.listener_pb2 import TrafficPolicy as TrafficPolicyPb
+from xdpair.api.v1.load_balancer_pb2 import LoadBalancer as LoadBalancerPb
 from xdpair.api.v1.load_balancer_service_pb2 import ServerHealth
 from xdpair.api.v1.server_group_pb2 import FailoverPolicy as FailoverPolicyPb
 from xdpair.api.v1.server_group_pb2 import GroupServer, ServerGroup, SlotStatus
 from xdpair.core.events import EventKind
 from xdpair.core.failover import Cause
 from xdpair.core.model import (
+    AccessControlList,
+    AclEntry,
+    AclPolicy,
+    AclType,
+    AllUnhealthy,
     CheckKind,
     FailbackMode,
     FailoverScope,
     FlowAction,
+    Group,
     HealthCheck,
+    IpVersion,
     Listener,
     ListenerKey,
     ListenerState,
     LoadBalancer,
-    PairGroup,
+    LoadBalancerStatus,
     Protocol,
+    Scheduler,
     Server,
     ServerKind,
     Side,
@@ -36,6 +48,7 @@ from xdpair.core.model import (
 )
 from xdpair.core.status import HealthState
 from xdpair.rpc import names
+from xdpair.rpc.convert.acl import acl_from_pb, acl_to_pb
 from xdpair.rpc.convert.listener import listener_from_pb, listener_key_from_pb, listener_to_pb
 from xdpair.rpc.convert.load_balancer import load_balancer_from_pb, load_balancer_to_pb
 from xdpair.rpc.convert.scalars import EnumNames, ms_from_pb, ms_to_pb
@@ -52,7 +65,8 @@ def test_load_balancer(lb: LoadBalancer) -> None:
 
 @given(strategies.LISTENERS)
 def test_listener(listener: Listener) -> None:
-    message = listener_to_pb(listener)
+    acl_ids = listener.acl.acl_ids if listener.acl else ()
+    message = listener_to_pb(listener, {acl_id: empty_acl(acl_id) for acl_id in acl_ids})
     key = names.listener_key(message.name)
     assert listener_key_from_pb(key.lb_id, message) == key
     back = listener_from_pb(key, message)
@@ -60,10 +74,47 @@ def test_listener(listener: Listener) -> None:
 
 
 @given(strategies.GROUPS)
-def test_group(group: PairGroup) -> None:
+def test_group(group: Group) -> None:
     message = group_to_pb(group, ())
     group_id = names.group_id(message.name)
     assert group_from_pb(group_id, message) == replace(group, create_time_s=0.0)
+
+
+@given(strategies.ACLS)
+def test_access_control_list(acl: AccessControlList) -> None:
+    message = acl_to_pb(acl)
+    acl_id = names.acl_id(message.name)
+    assert acl_from_pb(acl_id, message) == replace(acl, create_time_s=0.0)
+
+
+def empty_acl(acl_id: str) -> AccessControlList:
+    return AccessControlList(acl_id, "empty")
+
+
+@pytest.mark.parametrize(
+    ("type_", "entries", "warned"),
+    [
+        (AclType.WHITE, (0, 0), True),
+        (AclType.WHITE, (0, 1), False),
+        (AclType.BLACK, (0, 0), False),
+    ],
+)
+def test_empty_white_lists_are_warned_of(
+    type_: AclType, entries: tuple[int, ...], warned: bool
+) -> None:
+    entry = AclEntry(IPv4Network("192.0.2.0/24"))
+    acls = {
+        f"acl-{at}": replace(empty_acl(f"acl-{at}"), entries=(entry,) * count)
+        for at, count in enumerate(entries)
+    }
+    key = ListenerKey("lb-web", Protocol.TCP, 80)
+    message = listener_to_pb(Listener(key, "rsp-web", acl=AclPolicy(type_, tuple(acls))), acls)
+    assert bool(message.warnings) == warned
+    without = listener_to_pb(
+        Listener(key, "rsp-web", acl=AclPolicy(type_, tuple(acls))),
+        {acl_id: replace(acl, entries=(entry,)) for acl_id, acl in acls.items()},
+    )
+    assert message.etag == without.etag  # the lists are resources of their own
 
 
 @given(strategies.SERVERS)
@@ -92,7 +143,12 @@ def test_an_empty_message_means_the_defaults_of_the_core(protocol: Protocol) -> 
 @pytest.mark.parametrize(
     ("core", "names_of_api", "only_in_api"),
     [
-        (Protocol, ListenerPb.Protocol, set()),
+        (Protocol, ListenerPb.Protocol, {"HTTP", "HTTPS"}),
+        (Scheduler, TrafficPolicyPb.Scheduler, set()),
+        (AllUnhealthy, TrafficPolicyPb.AllUnhealthy, set()),
+        (AclType, AclPolicyPb.Type, set()),
+        (IpVersion, AccessControlListPb.IpVersion, set()),
+        (LoadBalancerStatus, LoadBalancerPb.Status, set()),
         (ListenerState, ListenerPb.State, set()),
         (CheckKind, HealthCheckPb.Type, set()),
         (FlowAction, TrafficPolicyPb.FlowAction, set()),

@@ -241,8 +241,9 @@ def test_groups_are_listed_by_load_balancer(calls: Calls) -> None:
     calls.create_lb("lb-other", "192.0.2.11")
     calls.create_group()
     calls.create_group(group_id="rsp-other", lb="loadBalancers/lb-other")
-    assert list_names(calls, "") == ["serverGroups/rsp-other", GROUP]
-    assert list_names(calls, LB) == [GROUP]
+    defaults = ["serverGroups/rsp-default-other", "serverGroups/rsp-default-web"]
+    assert list_names(calls, "") == [*defaults, "serverGroups/rsp-other", GROUP]
+    assert list_names(calls, LB) == [defaults[1], GROUP]
     with refused(NOT_FOUND, "InvalidLoadBalancerId.NotFound"):
         list_names(calls, "loadBalancers/lb-none")
 

@@ -43,7 +43,15 @@ def test_defaults_are_filled_in(calls: Calls) -> None:
         http_codes=["HTTP_2XX"],
     )
     assert listener.traffic_policy == TrafficPolicy(
-        on_failover="RESET", on_failback="KEEP", drain_timeout=Duration()
+        on_failover="RESET",
+        on_failback="KEEP",
+        drain_timeout=Duration(),
+        scheduler="WRR",
+        persistence_timeout=Duration(),
+        established_timeout=Duration(seconds=900),
+        connection_drain_timeout=Duration(),
+        bandwidth_mbps=-1,
+        all_unhealthy="REJECT",
     )
     assert calls.get_listener() == listener
 
@@ -65,7 +73,7 @@ def test_start_and_stop(controller: Controller, calls: Calls) -> None:
     calls.create_listener()
     for _ in range(2):  # the second time is no error
         assert calls.start_listener().state == Listener.RUNNING
-        assert controller.datapath.tables is not None
+        assert controller.datapath.changes
         assert len(calls.get_group().slots) == 1
     for _ in range(2):
         request = pb.StopListenerRequest(name=LISTENER)
@@ -112,7 +120,7 @@ def test_what_is_wrong_is_refused(calls: Calls, fields: dict[str, object], reaso
     ("fields", "path"),
     [
         ({"port": 65536}, "port"),
-        ({"server_group": ""}, "server_group"),
+        ({"server_group": ""}, "server_port"),  # for the default group, it is missing
         ({"health_check": {"type": "UDP"}}, "health_check.type"),
         ({"health_check": {"interval": Duration(seconds=51)}}, "health_check.interval"),
         ({"health_check": {"interval": Duration(nanos=1)}}, "health_check.interval"),

@@ -17,6 +17,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 )
 
 from tests.rpc.calls import LB, Calls, refused
+from tests.rpc.certificates import credentials_of, tls_of
 from tests.rpc.controller import Controller
 from xdpair.api.v1 import event_service_pb2, system_service_pb2
 from xdpair.api.v1.system_service_pb2 import InterfaceStatus
@@ -72,26 +73,28 @@ def test_the_socket_is_gone_with_the_controller(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
-def test_tcp_on_loopback(tmp_path: Path, host: str) -> None:
+def test_tcp(tmp_path: Path, certificates: Path, host: str) -> None:
     if host == "[::1]" and not has_ipv6_loopback():
         pytest.skip("no ::1 here")
-    with Controller(tmp_path, f"{host}:0") as controller:
-        port = controller.server.tcp_port
-        numeric = "127.0.0.1" if host == "localhost" else host
-        with Client(f"{numeric}:{port}") as client:
-            assert Calls(client).create_lb().name == LB
+    admin = credentials_of("admin", certificates)
+    with (
+        Controller(tmp_path, f"{host}:0", tls=tls_of(certificates)) as controller,
+        Client(f"{host}:{controller.server.tcp_port}", admin) as client,
+    ):
+        assert Calls(client).create_lb().name == LB
 
 
-@pytest.mark.parametrize("listen", ["0.0.0.0:7100", "192.0.2.1:7100", "[::]:7100", "example:7100"])
-def test_tcp_beyond_loopback_is_refused(tmp_path: Path, listen: str) -> None:
-    with pytest.raises(ConfigError, match="not on loopback"), Controller(tmp_path, listen):
+@pytest.mark.parametrize("listen", ["127.0.0.1:0", "0.0.0.0:0"])
+def test_tcp_without_tls_is_refused(tmp_path: Path, listen: str) -> None:
+    with pytest.raises(ConfigError, match="TCP only with TLS"), Controller(tmp_path, listen):
         pass
 
 
-def test_a_tcp_port_in_use_is_refused(tmp_path: Path) -> None:
+def test_a_tcp_port_in_use_is_refused(tmp_path: Path, certificates: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         listen = f"127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(ConfigError, match="can not listen"), Controller(tmp_path, listen):
+        controller = Controller(tmp_path, listen, tls=tls_of(certificates))
+        with pytest.raises(ConfigError, match="can not listen"), controller:
             pass
 
 
@@ -160,7 +163,7 @@ def test_a_full_disk_is_unavailable_and_changes_nothing(
     def full(*_: object) -> None:
         raise StoreError("no space left on device")
 
-    store = controller.app._store
+    store = controller.store
     store.save = full  # type: ignore[method-assign, assignment]
     with refused(grpc.StatusCode.UNAVAILABLE, "OperationFailed.Store"):
         calls.create_group()
@@ -171,8 +174,8 @@ def test_a_full_disk_is_unavailable_and_changes_nothing(
 def test_a_change_is_finished_when_its_caller_hangs_up(
     controller: Controller, calls: Calls
 ) -> None:
-    slow = SlowSave(controller.app._store.save)
-    controller.app._store.save = slow  # type: ignore[method-assign, assignment]
+    slow = SlowSave(controller.store.save)
+    controller.store.save = slow  # type: ignore[method-assign, assignment]
     with pytest.raises(grpc.RpcError) as caught:
         calls.create_lb_within(0.2)
     assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED

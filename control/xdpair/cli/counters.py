@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Mapping
 
 from xdpair.api.v1.server_group_pb2 import ServerGroup
-from xdpair.api.v1.system_service_pb2 import Counters, GetCountersRequest
+from xdpair.api.v1.system_service_pb2 import Counters, GetCountersRequest, ServerCounters
 from xdpair.cli import syntax
 from xdpair.cli.session import Commands, Session, add_command
 
@@ -34,11 +34,12 @@ def _subjects(counters: Counters) -> list[tuple[str, Mapping[str, int]]]:
     return [
         ("all packets", counters.exits),
         *((syntax.short(each.listener), each.counters) for each in counters.listeners),
-        *(
-            (
-                f"{syntax.short(each.server_group)} {ServerGroup.Side.Name(each.side).lower()}",
-                each.counters,
-            )
-            for each in counters.servers
-        ),
+        *((_server(each), each.counters) for each in counters.servers),
     ]
+
+
+def _server(server: ServerCounters) -> str:
+    if server.side:
+        side = ServerGroup.Side.Name(server.side).lower()
+        return f"{syntax.short(server.server_group)} {side}"
+    return f"{syntax.short(server.listener)} {server.address}:{server.port}"

@@ -17,6 +17,7 @@ from xdpair.cli import syntax
 from xdpair.cli.client import is_unreachable
 from xdpair.cli.output import GREEN, RED, YELLOW, Styled
 from xdpair.cli.session import Commands, Session, add_command
+from xdpair.cli.tags import add_filter
 from xdpair.cli.times import local_time, span
 
 _RETRY_S = 0.5
@@ -42,10 +43,13 @@ def add_to(commands: Commands) -> None:
     events.add_argument(
         "--since", type=int, default=0, metavar="SEQ", help="only those after this event"
     )
+    add_filter(events, "kind = FAILOVER AND cause = health")
 
 
 def _events(session: Session, args: Namespace) -> None:
-    request = pb.ListEventsRequest(server_group=args.group, after_seq=args.since)
+    request = pb.ListEventsRequest(
+        server_group=args.group, after_seq=args.since, filter=args.filter
+    )
     events: list[Event] = []
     while len(events) < args.n:
         request.page_size = min(args.n - len(events), 1000)

@@ -43,7 +43,7 @@ def _row(server: ServerHealth) -> tuple[str, ...]:
     probed = server.HasField("last_probe_age")
     return (
         syntax.short(server.listener),
-        ServerGroup.Side.Name(server.side).lower(),
+        describe_side(server.side),
         server.server_id,
         f"{server.address}:{server.port}",
         describe_health(server),
@@ -51,6 +51,11 @@ def _row(server: ServerHealth) -> tuple[str, ...]:
         span(server.latency) if server.HasField("latency") else "-",
         server.error or "-",
     )
+
+
+def describe_side(side: ServerGroup.Side) -> str:
+    """Return the side in a word; a weighted group has none."""
+    return ServerGroup.Side.Name(side).lower() if side else "-"
 
 
 def describe_health(server: ServerHealth) -> str:

@@ -9,11 +9,13 @@ from typing import Any
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from xdpair.api.v1 import load_balancer_service_pb2 as pb
+from xdpair.api.v1.access_control_list_pb2 import AclPolicy
 from xdpair.api.v1.listener_pb2 import HealthCheck, Listener, TrafficPolicy
 from xdpair.cli import syntax
 from xdpair.cli.client import all_pages
 from xdpair.cli.output import outline
 from xdpair.cli.session import Commands, Session, add_command, add_etag, add_family
+from xdpair.cli.tags import add_filter, add_tags, tags_of
 from xdpair.cli.times import span
 
 _NO_CHECK = "none"
@@ -36,6 +38,12 @@ _TRAFFIC_FIELDS = {
     "on_failover": "on_failover",
     "on_failback": "on_failback",
     "drain": "drain_timeout",
+    "scheduler": "scheduler",
+    "persistence": "persistence_timeout",
+    "idle_timeout": "established_timeout",
+    "connection_drain": "connection_drain_timeout",
+    "bandwidth": "bandwidth_mbps",
+    "all_unhealthy": "all_unhealthy",
 }
 
 
@@ -45,16 +53,17 @@ def add_to(commands: Commands) -> None:
     create = add_command(family, "create", _create, "create a listener, stopped unless --start")
     _add_listener(create)
     create.add_argument("--start", action="store_true", help="start it too")
-    _add_fields(create, create=True)
+    _add_fields(create)
 
     listing = add_command(family, "list", _list, "list the listeners of one or all load balancers")
     listing.add_argument("lb", nargs="?", default="loadBalancers/-", type=syntax.load_balancer)
+    add_filter(listing, "protocol = UDP AND state = RUNNING")
 
     _add_listener(add_command(family, "get", _get, "show one listener"))
 
     update = add_command(family, "update", _update, "change what is given, and nothing else")
     _add_listener(update)
-    _add_fields(update, create=False)
+    _add_fields(update)
     add_etag(update)
 
     _add_listener(add_command(family, "start", _start, "start forwarding"))
@@ -75,10 +84,19 @@ def _add_listener(parser: ArgumentParser) -> None:
     )
 
 
-def _add_fields(parser: ArgumentParser, *, create: bool) -> None:
+def _add_fields(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    add("--group", type=syntax.group, required=create, help="the server group, rsp-…")
+    add("--group", type=syntax.group, help="the server group, rsp-…; default: the default group")
+    add("--server-port", type=int, help="with the default group: the port of its servers")
     add("--description", help="for people")
+    add("--acl", type=_acl, metavar="white:ACL,…", help="who may come; or black:ACL,…, or off")
+    add_tags(parser)
+    _add_check(parser)
+    _add_traffic(parser)
+
+
+def _add_check(parser: ArgumentParser) -> None:
+    add = parser.add_argument
     add(
         "--check",
         choices=("tcp", "http", "udp", _NO_CHECK),
@@ -94,10 +112,37 @@ def _add_fields(parser: ArgumentParser, *, create: bool) -> None:
     add("--codes", type=syntax.http_codes, help="http: healthy answers; default 2xx")
     add("--send", type=syntax.payload, help="udp: payload, text or hex:00ff; default: empty")
     add("--expect", type=syntax.payload, help="udp: the only good answer; default: silence is good")
+
+
+def _add_traffic(parser: ArgumentParser) -> None:
+    add = parser.add_argument
     actions = ("keep", "reset")
     add("--on-failover", choices=actions, help="flows of a failed primary; default reset")
     add("--on-failback", choices=actions, help="flows of the secondary; default keep (UDP: reset)")
     add("--drain", type=syntax.duration, help="how long kept flows may last after a failback")
+    add(
+        "--scheduler",
+        choices=("wrr", "rr", "wlc", "sch", "tch", "qch"),
+        help="who of a weighted group gets a new flow; default wrr",
+    )
+    add("--persistence", type=syntax.duration, help="clients stay with their server; default 0")
+    add("--idle-timeout", type=syntax.duration, help="of TCP flows, 10s to 900s; default 900s")
+    add(
+        "--connection-drain",
+        type=syntax.duration,
+        help="how long flows of a server that is removed or fails go on; default 0: not at all",
+    )
+    add("--bandwidth", type=syntax.bandwidth, help="in Mbit/s, each direction; default none")
+    add(
+        "--all-unhealthy",
+        choices=("reject", "fail-open"),
+        help="what a weighted group does when no server is fit; default reject",
+    )
+
+
+def _acl(text: str) -> tuple[AclPolicy | None]:
+    """``off`` has to differ from an option that is not there."""
+    return (syntax.acl_policy(text),)
 
 
 def _listener_and_mask(args: Namespace) -> tuple[Listener, list[str]]:
@@ -106,9 +151,21 @@ def _listener_and_mask(args: Namespace) -> tuple[Listener, list[str]]:
     if args.group is not None:
         listener.server_group = args.group
         paths.append("server_group")
+    if args.server_port is not None:
+        listener.server_port = args.server_port
+        paths.append("server_port")
     if args.description is not None:
         listener.description = args.description
         paths.append("description")
+    if args.acl is not None:
+        (policy,) = args.acl
+        if policy is not None:
+            listener.acl.CopyFrom(policy)
+        paths.append("acl")
+    tags = tags_of(args)
+    if tags is not None:
+        listener.tags.update(tags)
+        paths.append("tags")
     check, check_paths = _check(args)
     traffic, traffic_paths = _traffic(args)
     listener.health_check.CopyFrom(check)
@@ -131,7 +188,7 @@ def _check(args: Namespace) -> tuple[HealthCheck, list[str]]:
 def _traffic(args: Namespace) -> tuple[TrafficPolicy, list[str]]:
     given = {field: getattr(args, option) for option, field in _TRAFFIC_FIELDS.items()}
     fields: dict[str, Any] = {
-        field: value.upper() if isinstance(value, str) else value
+        field: value.upper().replace("-", "_") if isinstance(value, str) else value
         for field, value in given.items()
         if value is not None
     }
@@ -152,8 +209,10 @@ def _create(session: Session, args: Namespace) -> None:
 
 def _list(session: Session, args: Namespace) -> None:
     method = session.client.load_balancers.ListListeners
-    listeners = list(all_pages(method, pb.ListListenersRequest(parent=args.lb), "listeners"))
-    headings = ("LISTENER", "STATE", "GROUP", "CHECK", "ON FAILOVER", "ON FAILBACK")
+    listeners = list(
+        all_pages(method, pb.ListListenersRequest(parent=args.lb, filter=args.filter), "listeners")
+    )
+    headings = ("LISTENER", "STATE", "GROUP", "CHECK", "SCHEDULER", "ON FAILOVER", "ON FAILBACK")
     session.out.show(listeners, session.out.table(headings, map(_row, listeners)))
 
 
@@ -166,6 +225,7 @@ def _row(listener: Listener) -> tuple[str, ...]:
         Listener.State.Name(listener.state).lower(),
         syntax.short(listener.server_group),
         describe_check(listener.health_check),
+        TrafficPolicy.Scheduler.Name(traffic.scheduler).lower(),
         actions.Name(traffic.on_failover).lower(),
         actions.Name(traffic.on_failback).lower() + drain,
     )

@@ -13,6 +13,7 @@ from xdpair.cli import syntax
 from xdpair.cli.client import all_pages
 from xdpair.cli.output import outline
 from xdpair.cli.session import Commands, Session, add_command, add_etag, add_family
+from xdpair.cli.tags import add_filter, add_tags, tags_of
 from xdpair.cli.times import local_time
 
 
@@ -24,7 +25,8 @@ def add_to(commands: Commands) -> None:
     create.add_argument("--id", default="", help="lb-…; default: a random one")
     _add_fields(create)
 
-    add_command(family, "list", _list, "list all load balancers")
+    listing = add_command(family, "list", _list, "list all load balancers")
+    add_filter(listing, "status = INACTIVE AND tags.team = db")
 
     get = add_command(family, "get", _get, "show one load balancer")
     get.add_argument("lb", type=syntax.load_balancer, help="its id")
@@ -45,11 +47,23 @@ def _add_fields(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--delete-protection", action=BooleanOptionalAction, help="refuse to delete it"
     )
+    parser.add_argument(
+        "--status",
+        choices=("active", "inactive"),
+        help="inactive: nothing is forwarded, everything stays configured; default active",
+    )
+    add_tags(parser)
 
 
 def _fields(args: Namespace) -> dict[str, object]:
-    names = ("display_name", "interface", "delete_protection")
-    return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    given = {
+        "display_name": args.display_name,
+        "interface": args.interface,
+        "delete_protection": args.delete_protection,
+        "status": args.status and args.status.upper(),
+        "tags": tags_of(args),
+    }
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _create(session: Session, args: Namespace) -> None:
@@ -63,17 +77,18 @@ def _list(session: Session, args: Namespace) -> None:
     lbs = list(
         all_pages(
             session.client.load_balancers.ListLoadBalancers,
-            pb.ListLoadBalancersRequest(),
+            pb.ListLoadBalancersRequest(filter=args.filter),
             "load_balancers",
         )
     )
-    headings = ("LB", "ADDRESS", "NAME", "INTERFACE", "PROTECTED", "CREATED")
+    headings = ("LB", "ADDRESS", "NAME", "INTERFACE", "STATUS", "PROTECTED", "CREATED")
     rows = [
         (
             syntax.short(lb.name),
             lb.address,
             lb.display_name or "-",
             lb.interface or "-",
+            LoadBalancer.Status.Name(lb.status).lower(),
             "yes" if lb.delete_protection else "no",
             local_time(lb.create_time),
         )

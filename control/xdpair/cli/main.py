@@ -14,7 +14,9 @@ import grpc
 
 from xdpair import __version__
 from xdpair.cli import (
+    acls,
     counters,
+    declare,
     events,
     groups,
     health,
@@ -23,10 +25,18 @@ from xdpair.cli import (
     operations,
     servers,
     status,
+    tls,
 )
-from xdpair.cli.client import EXIT_INTERRUPTED, EXIT_OK, Client, explain
+from xdpair.cli import explain as explain_packets
+from xdpair.cli.client import (
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_USAGE,
+    BadCredentials,
+    explain,
+)
 from xdpair.cli.output import Output
-from xdpair.cli.session import Session, add_common_options
+from xdpair.cli.session import Ended, Session, add_common_options, connect
 
 if TYPE_CHECKING:
     from xdpair.cli.session import Commands
@@ -45,6 +55,7 @@ exit status:
   3  the controller can not be reached, or does not answer
   4  what was named does not exist
   5  the present state forbids it
+  6  diff: there are differences
 """
 
 
@@ -64,13 +75,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.command == "serve":
         return _serve(args.config)
     out = Output(sys.stdout, as_json=args.output == "json", compact=args.command == "watch")
-    with Client(args.socket) as client:
+    if args.command == "tls":  # the one family that needs no controller
+        return tls.run(out, args)
+    try:
+        client = connect(args)
+    except BadCredentials as error:
+        print(f"xdpair: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    with client:
         try:
             args.run(Session(client, out), args)
         except grpc.RpcError as error:
             exit_status, words = explain(error, client.address)
             print(f"xdpair: {words}", file=sys.stderr)
             return exit_status
+        except Ended as end:
+            if str(end):
+                print(f"xdpair: {end}", file=sys.stderr)
+            return end.exit_status
         except KeyboardInterrupt:  # the way to end `watch`, as it says
             return EXIT_OK if args.command == "watch" else EXIT_INTERRUPTED
         except BrokenPipeError:  # the reader has seen enough, as in `xdpair events | head`
@@ -113,6 +135,10 @@ def build_parser() -> ArgumentParser:
     listeners.add_to(commands)
     groups.add_to(commands)
     servers.add_to(commands)
+    acls.add_to(commands)
+    declare.add_to(commands)
+    explain_packets.add_to(commands)
+    tls.add_to(commands)
     return parser
 
 

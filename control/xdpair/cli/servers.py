@@ -13,6 +13,7 @@ from xdpair.cli import syntax
 from xdpair.cli.client import all_pages
 from xdpair.cli.output import outline
 from xdpair.cli.session import Commands, Session, add_command, add_etag, add_family
+from xdpair.cli.tags import add_filter, add_tags, tags_of
 
 
 def add_to(commands: Commands) -> None:
@@ -22,8 +23,10 @@ def add_to(commands: Commands) -> None:
     create.add_argument("id", help="its id, such as web1")
     create.add_argument("address", help="its IPv4 address")
     create.add_argument("--description", default="", help="for people")
+    add_tags(create)
 
-    add_command(family, "list", _list, "list all servers")
+    listing = add_command(family, "list", _list, "list all servers")
+    add_filter(listing, "address = 10.0.0.11 AND tags.rack : r1")
 
     get = add_command(family, "get", _get, "show one server")
     get.add_argument("server", type=syntax.server, help="its id")
@@ -34,6 +37,7 @@ def add_to(commands: Commands) -> None:
     update.add_argument("server", type=syntax.server, help="its id")
     update.add_argument("--address", help="its new IPv4 address")
     update.add_argument("--description", help="for people")
+    add_tags(update)
     add_etag(update)
 
     delete = add_command(family, "delete", _delete, "remove a server that no group needs")
@@ -43,7 +47,8 @@ def add_to(commands: Commands) -> None:
 
 def _create(session: Session, args: Namespace) -> None:
     request = pb.CreateServerRequest(
-        server_id=args.id, server=Server(address=args.address, description=args.description)
+        server_id=args.id,
+        server=Server(address=args.address, description=args.description, tags=tags_of(args)),
     )
     created = session.client.inventory.CreateServer(request)
     session.out.show(created, syntax.short(created.name))
@@ -51,7 +56,7 @@ def _create(session: Session, args: Namespace) -> None:
 
 def _list(session: Session, args: Namespace) -> None:
     method = session.client.inventory.ListServers
-    servers = list(all_pages(method, pb.ListServersRequest(), "servers"))
+    servers = list(all_pages(method, pb.ListServersRequest(filter=args.filter), "servers"))
     rows = [(syntax.short(s.name), s.address, s.description or "-") for s in servers]
     session.out.show(servers, session.out.table(("SERVER", "ADDRESS", "DESCRIPTION"), rows))
 
@@ -62,8 +67,8 @@ def _get(session: Session, args: Namespace) -> None:
 
 
 def _update(session: Session, args: Namespace) -> None:
-    names = ("address", "description")
-    fields = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    given = {"address": args.address, "description": args.description, "tags": tags_of(args)}
+    fields = {name: value for name, value in given.items() if value is not None}
     request = pb.UpdateServerRequest(
         server=Server(name=args.server, etag=args.etag, **fields),
         update_mask=FieldMask(paths=fields),

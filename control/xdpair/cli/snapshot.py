@@ -23,8 +23,8 @@ class ServedListener:
 
     Attributes:
         address: the VIP.
-        slot: None while the listener does not run.
-        servers: primary first.
+        slot: None while the listener does not run, and for a weighted group.
+        servers: of a pair, the primary first.
     """
 
     listener: Listener
@@ -33,10 +33,19 @@ class ServedListener:
     slot: SlotStatus | None
     servers: tuple[ServerHealth, ...]
 
-    def weight(self, side: ServerGroup.Side) -> int:
-        """Return the weight of one server."""
-        role = GroupServer.PRIMARY if side == ServerGroup.PRIMARY else GroupServer.SECONDARY
-        return next(server.weight for server in self.group.servers if server.role == role)
+    def weight(self, health: ServerHealth) -> int:
+        """Return the weight of one server; 0 if it has left the group meanwhile."""
+        return next((server.weight for server in self.group.servers if _is(server, health)), 0)
+
+    def serves(self, health: ServerHealth) -> bool:
+        """Return whether new flows go to one server; in a weighted group, to it too."""
+        if health.side:
+            return self.slot is not None and health.side == self.slot.serving
+        return (
+            self.listener.state == Listener.RUNNING
+            and health.state != ServerHealth.ABNORMAL
+            and self.weight(health) > 0
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,13 @@ class Snapshot:
     system: SystemStatus
     listeners: list[ServedListener]
     groups: list[ServerGroup]
+
+
+def _is(server: GroupServer, health: ServerHealth) -> bool:
+    if health.side:
+        primary = health.side == ServerGroup.PRIMARY
+        return server.role == (GroupServer.PRIMARY if primary else GroupServer.SECONDARY)
+    return server.server_id == health.server_id and server.port in (0, health.port)
 
 
 def take_snapshot(client: Client, group: str | None) -> Snapshot:

@@ -12,7 +12,7 @@ from xdpair.api.v1.load_balancer_service_pb2 import ServerHealth
 from xdpair.api.v1.server_group_pb2 import ServerGroup, SlotStatus
 from xdpair.api.v1.system_service_pb2 import InterfaceStatus
 from xdpair.cli import syntax
-from xdpair.cli.health import describe_health
+from xdpair.cli.health import describe_health, describe_side
 from xdpair.cli.output import BOLD, GREEN, RED, YELLOW, Json, Output, Styled, message_to_json
 from xdpair.cli.session import Commands, Session, add_command
 from xdpair.cli.snapshot import ServedListener, Snapshot, take_snapshot
@@ -49,12 +49,13 @@ def _warnings(snapshot: Snapshot) -> Iterator[str]:
             yield f"{syntax.short(served.listener.name)}: {words}"
     used = {served.group.name for served in snapshot.listeners}
     for group in snapshot.groups:
-        if group.name not in used:
+        if group.name not in used and group.kind != ServerGroup.DEFAULT:
             yield f"{syntax.short(group.name)}: no listener uses this group"
 
 
 def _listener_warnings(served: ServedListener) -> Iterator[str]:
     listener, slot = served.listener, served.slot
+    yield from listener.warnings
     if slot is None:
         return
     if slot.serving == ServerGroup.NOBODY:
@@ -87,8 +88,8 @@ def _listener_document(served: ServedListener) -> Json:
         "servers": [
             message_to_json(health)
             | {
-                "weight": served.weight(health.side),
-                "serving": served.slot is not None and health.side == served.slot.serving,
+                "weight": served.weight(health),
+                "serving": served.serves(health),
             }
             for health in served.servers
         ],
@@ -160,13 +161,12 @@ def _slot(slot: SlotStatus, now_s: float) -> tuple[str, ...]:
 
 
 def _server(served: ServedListener, health: ServerHealth) -> tuple[str, ...]:
-    serves = served.slot is not None and health.side == served.slot.serving
     return (
-        "→" if serves else " ",
-        ServerGroup.Side.Name(health.side).lower(),
+        "→" if served.serves(health) else " ",
+        describe_side(health.side),
         health.server_id,
         f"{health.address}:{health.port}",
-        f"weight {served.weight(health.side)}",
+        f"weight {served.weight(health)}",
         describe_health(health),
         health.error,
     )

@@ -11,6 +11,7 @@ from ipaddress import AddressValueError, IPv4Address
 
 from google.protobuf.duration_pb2 import Duration
 
+from xdpair.api.v1.access_control_list_pb2 import AclEntry, AclPolicy
 from xdpair.api.v1.listener_pb2 import HealthCheck
 from xdpair.api.v1.server_group_pb2 import GroupServer
 
@@ -23,14 +24,16 @@ _UNITS_NS = {
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 _LISTENER = re.compile(r"([^/]+)/(tcp|udp)-([0-9]+)")
 _SERVER = re.compile(
-    r"(?:(?P<id>[^@:*]+)@)?(?P<host>[^@:*]+):(?P<port>[0-9]{1,6})(?:\*(?P<weight>[0-9]{1,6}))?"
+    r"(?:(?P<id>[^@:*]+)@)?(?P<host>[^@:*]+)(?::(?P<port>[0-9]{1,6}))?"
+    r"(?:[*:](?P<weight>[0-9]{1,6}))?"
 )
 
 LISTENER_HELP = "as LB/tcp-80, or as three words: LB tcp 80"
 SERVER_HELP = (
     "ID@IP:PORT, IP:PORT (the address is the id), or ID:PORT (the inventory knows the address); "
-    "*WEIGHT may follow, 0 to 100"
+    "*WEIGHT or :WEIGHT may follow, 0 to 100"
 )
+MEMBER_HELP = f"{SERVER_HELP}; in a default group without :PORT"
 
 
 def load_balancer(text: str) -> str:
@@ -43,6 +46,10 @@ def group(text: str) -> str:
 
 def server(text: str) -> str:
     return _in_collection(text, "servers")
+
+
+def acl(text: str) -> str:
+    return _in_collection(text, "accessControlLists")
 
 
 def _in_collection(text: str, collection: str) -> str:
@@ -101,10 +108,18 @@ def duration(text: str) -> Duration:
 
 def group_server(text: str) -> GroupServer:
     """Read a server of a group; its role is left open."""
+    server, match = member(text), _SERVER.fullmatch(text)
+    if match is None or match["port"] is None:
+        raise ArgumentTypeError(f"{text!r} is not a server with a port: write {SERVER_HELP}")
+    return server
+
+
+def member(text: str) -> GroupServer:
+    """Read a server of a group, maybe a default one, where it has no port."""
     match = _SERVER.fullmatch(text)
     if match is None:
-        raise ArgumentTypeError(f"{text!r} is not a server: write {SERVER_HELP}")
-    result = GroupServer(port=int(match["port"]))
+        raise ArgumentTypeError(f"{text!r} is not a server: write {MEMBER_HELP}")
+    result = GroupServer(port=int(match["port"] or 0))
     if match["id"]:
         result.server_id, result.address = match["id"], _ipv4(match["host"])
     elif _is_ipv4(match["host"]):
@@ -128,6 +143,34 @@ def _ipv4(text: str) -> str:
     if not _is_ipv4(text):
         raise ArgumentTypeError(f"{text!r} is not an IPv4 address")
     return text
+
+
+def acl_entry(text: str) -> AclEntry:
+    """Read ``192.0.2.0/24``, or ``192.0.2.0/24=a comment``."""
+    cidr, _, comment = text.partition("=")
+    return AclEntry(cidr=cidr, comment=comment)
+
+
+def acl_policy(text: str) -> AclPolicy | None:
+    """Read ``white:ACL,ACL``, ``black:ACL,ACL``, or ``off``, which is None."""
+    if text == "off":
+        return None
+    kind, _, names = text.partition(":")
+    if kind not in ("white", "black") or not names:
+        raise ArgumentTypeError(f"{text!r} is not white:ACL,…, black:ACL,… or off")
+    return AclPolicy(
+        type=kind.upper(),
+        access_control_lists=[acl(name) for name in names.split(",")],
+    )
+
+
+def bandwidth(text: str) -> int:
+    """Read a number, or ``none``."""
+    if text == "none":
+        return -1
+    if not text.isdecimal():
+        raise ArgumentTypeError(f"{text!r} is neither a number nor none")
+    return int(text)
 
 
 def http_codes(text: str) -> list[int]:

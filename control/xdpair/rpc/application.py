@@ -3,13 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Protocol, TypeVar
 
 from xdpair.core.desired import Desired
+from xdpair.core.draft import Draft
 from xdpair.core.events import Event
-from xdpair.core.model import Listener, ListenerKey, LoadBalancer, PairGroup, Server, Side
+from xdpair.core.explain import Explanation
+from xdpair.core.explain_facts import Question
+from xdpair.core.model import ListenerKey, Side
 from xdpair.core.status import Counters, ServerHealth, SlotStatus, SystemStatus
+
+_T = TypeVar("_T")
 
 
 class EventSource(Protocol):
@@ -24,13 +29,22 @@ class EventSource(Protocol):
         ...
 
 
-class Application(Protocol):
-    """The controller as its users see it.
+class SeenRequest(Protocol):
+    """What came of a request that had an id."""
 
-    Reads are answered from memory. A change is durable and in the data plane when its call
-    returns; if it raises an ``XdpairError``, nothing changed. ``create_…`` stamps the creation
-    time.
-    """
+    @property
+    def digest(self) -> str:
+        """Of the request's content."""
+        ...
+
+    @property
+    def resource(self) -> str:
+        """Name of what was made."""
+        ...
+
+
+class Application(Protocol):
+    """The controller as its users see it. Reads are answered from memory."""
 
     @property
     def desired(self) -> Desired: ...
@@ -38,33 +52,26 @@ class Application(Protocol):
     @property
     def events(self) -> EventSource: ...
 
-    async def create_load_balancer(self, lb: LoadBalancer) -> LoadBalancer: ...
+    async def change(
+        self,
+        make: Callable[[Draft], _T],
+        *,
+        request: tuple[str, str, Callable[[_T], str]] | None = None,
+        is_large: bool = False,
+    ) -> _T:
+        """Carry out whatever ``make`` does to a draft of all resources, as one.
 
-    async def update_load_balancer(self, lb: LoadBalancer) -> LoadBalancer: ...
+        It is durable and in the data plane when this returns; if this raises an ``XdpairError``,
+        nothing changed. No other change comes in between what ``make`` reads and what it writes.
 
-    async def delete_load_balancer(self, lb_id: str) -> object: ...
+        Args:
+            request: a request id, a digest of the request's content, and what tells the name of
+                the resource that was made.
+            is_large: with thousands of resources ``make`` is run in a thread.
+        """
+        ...
 
-    async def create_listener(self, listener: Listener) -> Listener: ...
-
-    async def update_listener(self, listener: Listener) -> Listener: ...
-
-    async def delete_listener(self, key: ListenerKey) -> object: ...
-
-    async def start_listener(self, key: ListenerKey) -> Listener: ...
-
-    async def stop_listener(self, key: ListenerKey) -> Listener: ...
-
-    async def create_group(self, group: PairGroup) -> PairGroup: ...
-
-    async def update_group(self, group: PairGroup) -> PairGroup: ...
-
-    async def delete_group(self, group_id: str) -> object: ...
-
-    async def create_server(self, server: Server) -> Server: ...
-
-    async def update_server(self, server: Server) -> Server: ...
-
-    async def delete_server(self, server_id: str) -> object: ...
+    def request_seen(self, request_id: str) -> SeenRequest | None: ...
 
     def health(self, lb_id: str, key: ListenerKey | None) -> Sequence[ServerHealth]: ...
 
@@ -84,6 +91,10 @@ class Application(Protocol):
         self, group_id: str, listener: ListenerKey | None
     ) -> Sequence[SlotStatus]: ...
 
-    def counters(self) -> Counters: ...
+    async def counters(self) -> Counters: ...
 
     def system(self) -> SystemStatus: ...
+
+    def explain(self, question: Question) -> Explanation:
+        """Tell what would become of a packet; nothing changes."""
+        ...

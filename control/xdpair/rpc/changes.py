@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs what callers change: each change to its end, and those of resources one at a time."""
+"""Runs what callers change: each change to its end."""
 
 from __future__ import annotations
 
@@ -22,17 +22,7 @@ class Changes:
     """
 
     def __init__(self) -> None:
-        self._one_at_a_time = asyncio.Lock()
         self._running: set[asyncio.Task[object]] = set()
-
-    async def exclusively(self, change: Callable[[], Awaitable[_T]]) -> _T:
-        """Run a change that depends on what is stored now: nothing else changes meanwhile."""
-
-        async def alone() -> _T:
-            async with self._one_at_a_time:
-                return await change()
-
-        return await self.run(alone)
 
     async def run(self, change: Callable[[], Awaitable[_T]]) -> _T:
         """Run a change to its end, whatever becomes of the caller."""

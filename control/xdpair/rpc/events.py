@@ -12,11 +12,21 @@ from xdpair.api.v1 import event_service_pb2 as pb
 from xdpair.api.v1.event_service_pb2_grpc import EventServiceServicer
 from xdpair.core import errors
 from xdpair.core.events import Event
-from xdpair.rpc import names
+from xdpair.rpc import filters, names, rules
 from xdpair.rpc.application import Application
-from xdpair.rpc.convert.event import event_to_pb
+from xdpair.rpc.convert.event import event_to_pb, listener_name
 from xdpair.rpc.interceptor import Context
 from xdpair.rpc.pages import page
+
+_FILTER_FIELDS: filters.Fields[Event] = {
+    "kind": lambda event: event.kind.name,
+    "load_balancer": lambda event: names.load_balancer_name(event.lb_id) if event.lb_id else "",
+    "server_group": lambda event: names.group_name(event.group_id) if event.group_id else "",
+    "listener": lambda event: listener_name(event.listener),
+    "cause": lambda event: event.cause,
+    "error": lambda event: event.error,
+    "message": lambda event: event.message,
+}
 
 
 class EventServicer(EventServiceServicer):
@@ -33,25 +43,28 @@ class EventServicer(EventServiceServicer):
     async def ListEvents(
         self, request: pb.ListEventsRequest, context: Context
     ) -> pb.ListEventsResponse:
-        group_id = _group_id(request.server_group)
+        with rules.enforced(request):
+            group_id = _group_id(request.server_group)
+            wanted = filters.untagged(request.filter, _FILTER_FIELDS)
         newest_first = [
             event
             for event in reversed(self._app.events.tail(sys.maxsize))
-            if event.seq > request.after_seq and _concerns(event, group_id)
+            if event.seq > request.after_seq and _concerns(event, group_id) and wanted(event)
         ]
         events, token = page(
             newest_first,
             lambda event: (-event.seq,),
             request.page_size,
             request.page_token,
-            f"event {request.server_group} {request.after_seq}",
+            f"event {request.server_group} {request.after_seq} {request.filter}",
         )
         return pb.ListEventsResponse(events=map(event_to_pb, events), next_page_token=token)
 
     async def WatchEvents(
         self, request: pb.WatchEventsRequest, context: Context
     ) -> AsyncIterator[event_pb2.Event]:
-        group_id = _group_id(request.server_group)
+        with rules.enforced(request):
+            group_id = _group_id(request.server_group)
         after_seq = request.after_seq if request.HasField("after_seq") else self._last_seq()
         events = self._app.events.subscribe(after_seq)
         await context.send_initial_metadata(())

@@ -46,6 +46,14 @@ def server_id(name: str, field: str = "name") -> str:
     return _single(name, "servers", "server", field)
 
 
+def acl_name(acl_id: str) -> str:
+    return f"accessControlLists/{acl_id}"
+
+
+def acl_id(name: str, field: str = "name") -> str:
+    return _single(name, "accessControlLists", "access_control_list", field)
+
+
 def listener_name(key: ListenerKey) -> str:
     return f"loadBalancers/{key.lb_id}/listeners/{key.protocol.name.lower()}-{key.port}"
 

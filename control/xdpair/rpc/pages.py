@@ -58,7 +58,7 @@ def _token(last: Key, query: str) -> str:
 def _last_key(token: str, query: str) -> Key:
     try:
         content = json.loads(base64.b64decode(token, altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError):
+    except (binascii.Error, ValueError, RecursionError):
         raise _bad_token() from None
     if not isinstance(content, list) or content[:1] != [query]:
         raise _bad_token()

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``ServerGroupService``."""
+"""``ServerGroupService``: groups, and what operators do with them. The methods that change single
+servers are in ``group_servers``.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
@@ -10,62 +13,89 @@ from google.protobuf.empty_pb2 import Empty
 
 from xdpair.api.v1 import server_group_pb2
 from xdpair.api.v1 import server_group_service_pb2 as pb
-from xdpair.api.v1.server_group_service_pb2_grpc import ServerGroupServiceServicer
-from xdpair.core.model import ListenerKey, PairGroup
+from xdpair.core.draft import Draft
+from xdpair.core.model import Group, ListenerKey
 from xdpair.core.status import SlotStatus
-from xdpair.rpc import names
-from xdpair.rpc.application import Application
-from xdpair.rpc.changes import Changes
+from xdpair.rpc import filters, names, rules
 from xdpair.rpc.convert.server_group import (
     group_from_pb,
     group_to_pb,
+    kind_of,
     side_from_pb,
     slot_to_pb,
 )
+from xdpair.rpc.group_servers import GroupServerMethods
 from xdpair.rpc.interceptor import Context
 from xdpair.rpc.pages import page
 from xdpair.rpc.requests import require_set
-from xdpair.rpc.updates import require_etag, updated
+from xdpair.rpc.updates import updated
 
 _Operation = Callable[[str, ListenerKey | None], Awaitable[Sequence[SlotStatus]]]
 
+_FILTER_FIELDS: filters.Fields[Group] = {
+    "name": lambda group: names.group_name(group.group_id),
+    "id": lambda group: group.group_id,
+    "display_name": lambda group: group.name,
+    "load_balancer": lambda group: names.load_balancer_name(group.lb_id),
+    "kind": kind_of,
+}
 
-class ServerGroupServicer(ServerGroupServiceServicer):
+
+class ServerGroupServicer(GroupServerMethods):
     """Implements the service."""
-
-    def __init__(self, app: Application, changes: Changes) -> None:
-        self._app = app
-        self._changes = changes
 
     async def CreateServerGroup(
         self, request: pb.CreateServerGroupRequest, context: Context
     ) -> server_group_pb2.ServerGroup:
-        require_set(request, "server_group")
-        group_id = request.server_group_id or names.new_id("rsp")
-        wanted = group_from_pb(group_id, request.server_group)
+        with rules.enforced(request, "server_group"):
+            require_set(request, "server_group")
+            group_id = request.server_group_id or names.new_id("rsp")
+            wanted = group_from_pb(group_id, request.server_group)
+
+        def make(draft: Draft) -> Group:
+            group = replace(wanted, create_time_s=time.time())
+            draft.create_group(group)
+            return group
+
         return self._with_slots(
-            await self._changes.exclusively(lambda: self._app.create_group(wanted))
+            await self._writer.create(
+                request,
+                make,
+                find=lambda view, name: view.group(names.group_id(name)),
+                name_of=lambda group: names.group_name(group.group_id),
+            )
         )
 
     async def GetServerGroup(
         self, request: pb.GetServerGroupRequest, context: Context
     ) -> server_group_pb2.ServerGroup:
-        return self._with_slots(self._app.desired.group(names.group_id(request.name)))
+        with rules.enforced(request):
+            group_id = names.group_id(request.name)
+        return self._with_slots(self._app.desired.group(group_id))
 
     async def ListServerGroups(
         self, request: pb.ListServerGroupsRequest, context: Context
     ) -> pb.ListServerGroupsResponse:
-        everything = sorted(self._app.desired.groups.values(), key=lambda group: group.group_id)
-        if request.load_balancer:
-            wanted = names.load_balancer_id(request.load_balancer, "load_balancer")
-            lb_id = self._app.desired.load_balancer(wanted).lb_id
-            everything = [group for group in everything if group.lb_id == lb_id]
+        desired = self._app.desired
+        with rules.enforced(request):
+            wanted = filters.tagged(request.filter, _FILTER_FIELDS)
+            lb_id = (
+                names.load_balancer_id(request.load_balancer, "load_balancer")
+                if request.load_balancer
+                else ""
+            )
+        everything = (
+            desired.groups_of(desired.load_balancer(lb_id).lb_id)
+            if lb_id
+            else desired.groups.values()
+        )
+        found = sorted(wanted.among(everything), key=lambda group: group.group_id)
         groups, token = page(
-            everything,
+            found,
             lambda group: (group.group_id,),
             request.page_size,
             request.page_token,
-            f"group {request.load_balancer}",
+            f"group {request.load_balancer} {request.filter}",
         )
         slots: dict[str, list[SlotStatus]] = {}
         for slot in self._app.slots():
@@ -73,38 +103,44 @@ class ServerGroupServicer(ServerGroupServiceServicer):
         return pb.ListServerGroupsResponse(
             server_groups=[group_to_pb(group, slots.get(group.group_id, ())) for group in groups],
             next_page_token=token,
-            total_size=len(everything),
+            total_size=len(found),
         )
 
     async def UpdateServerGroup(
         self, request: pb.UpdateServerGroupRequest, context: Context
     ) -> server_group_pb2.ServerGroup:
-        group_id = names.group_id(request.server_group.name, "server_group.name")
+        with rules.enforced(request):
+            group_id = names.group_id(request.server_group.name, "server_group.name")
 
-        async def change() -> PairGroup:
-            stored = self._app.desired.group(group_id)
+        def make(draft: Draft) -> Group:
+            stored = draft.group(group_id)
             message = updated(group_to_pb(stored, ()), request.server_group, request.update_mask)
-            wanted = group_from_pb(group_id, message)
-            return await self._app.update_group(replace(wanted, create_time_s=stored.create_time_s))
+            with rules.enforced(message, prefix="server_group."):
+                wanted = group_from_pb(group_id, message)
+            group = replace(wanted, create_time_s=stored.create_time_s)
+            draft.update_group(group)
+            return group
 
-        return self._with_slots(await self._changes.exclusively(change))
+        return self._with_slots(await self._writer.change(make))
 
     async def DeleteServerGroup(
         self, request: pb.DeleteServerGroupRequest, context: Context
     ) -> Empty:
-        group_id = names.group_id(request.name)
+        with rules.enforced(request):
+            group_id = names.group_id(request.name)
 
-        async def change() -> None:
-            require_etag(group_to_pb(self._app.desired.group(group_id), ()).etag, request.etag)
-            await self._app.delete_group(group_id)
+        def make(draft: Draft) -> None:
+            self._require_etag(draft.group(group_id), request.etag)
+            draft.delete_group(group_id)
 
-        await self._changes.exclusively(change)
+        await self._writer.change(make)
         return Empty()
 
     async def Switchover(
         self, request: pb.SwitchoverRequest, context: Context
     ) -> pb.SwitchoverResponse:
-        to = side_from_pb(request.to, "to")
+        with rules.enforced(request):
+            to = side_from_pb(request.to, "to")
 
         async def move(group_id: str, listener: ListenerKey | None) -> Sequence[SlotStatus]:
             return await self._app.switchover(group_id, listener, to)
@@ -126,10 +162,10 @@ class ServerGroupServicer(ServerGroupServiceServicer):
         operation: _Operation,
     ) -> list[server_group_pb2.SlotStatus]:
         """Does not wait for changes of resources: an operator's word is urgent."""
-        group_id = names.group_id(request.name)
-        listener = names.listener_key(request.listener, "listener") if request.listener else None
-        slots = await self._changes.run(lambda: operation(group_id, listener))
+        with rules.enforced(request):
+            group_id = names.group_id(request.name)
+            listener = (
+                names.listener_key(request.listener, "listener") if request.listener else None
+            )
+        slots = await self._writer.to_the_end(lambda: operation(group_id, listener))
         return [slot_to_pb(slot) for slot in slots]
-
-    def _with_slots(self, group: PairGroup) -> server_group_pb2.ServerGroup:
-        return group_to_pb(group, self._app.slots(group.group_id))

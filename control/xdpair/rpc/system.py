@@ -20,4 +20,6 @@ class SystemServicer(SystemServiceServicer):
         return system_to_pb(self._app.system())
 
     async def GetCounters(self, request: pb.GetCountersRequest, context: Context) -> pb.Counters:
-        return counters_to_pb(self._app.counters())
+        listeners = self._app.desired.listeners  # of now: that is whose counters are read
+        counters = await self._app.counters()
+        return counters_to_pb(counters, lambda key: listeners[key].group_id)

@@ -15,13 +15,14 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
+from xdpair.api.v1.access_control_list_pb2 import AccessControlList
 from xdpair.api.v1.listener_pb2 import Listener
 from xdpair.api.v1.load_balancer_pb2 import LoadBalancer
 from xdpair.api.v1.server_group_pb2 import ServerGroup
 from xdpair.api.v1.server_pb2 import Server
 from xdpair.core import errors
 
-_Resource = TypeVar("_Resource", LoadBalancer, Listener, ServerGroup, Server)
+_Resource = TypeVar("_Resource", LoadBalancer, Listener, ServerGroup, Server, AccessControlList)
 
 _READ_ONLY = frozenset({field_behavior_pb2.OUTPUT_ONLY, field_behavior_pb2.IDENTIFIER})
 

@@ -30,6 +30,7 @@ class Event(_message.Message):
         STARTED: _ClassVar[Event.Kind]
         STOPPED: _ClassVar[Event.Kind]
         WARNING: _ClassVar[Event.Kind]
+        SERVING: _ClassVar[Event.Kind]
     KIND_UNSPECIFIED: Event.Kind
     FAILOVER: Event.Kind
     FAILBACK: Event.Kind
@@ -47,6 +48,7 @@ class Event(_message.Message):
     STARTED: Event.Kind
     STOPPED: Event.Kind
     WARNING: Event.Kind
+    SERVING: Event.Kind
     SEQ_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]

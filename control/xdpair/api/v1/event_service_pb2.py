@@ -22,27 +22,39 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from xdpair.api.buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from xdpair.api.v1 import event_pb2 as xdpair_dot_api_dot_v1_dot_event__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!xdpair/api/v1/event_service.proto\x12\rxdpair.api.v1\x1a\x19google/api/resource.proto\x1a\x19xdpair/api/v1/event.proto\"|\n\x11ListEventsRequest\x12\x11\n\tafter_seq\x18\x01 \x01(\x03\x12-\n\x0cserver_group\x18\x02 \x01(\tB\x17\xfa\x41\x14\n\x12xdpair/ServerGroup\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"S\n\x12ListEventsResponse\x12$\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x14.xdpair.api.v1.Event\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"i\n\x12WatchEventsRequest\x12\x16\n\tafter_seq\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12-\n\x0cserver_group\x18\x02 \x01(\tB\x17\xfa\x41\x14\n\x12xdpair/ServerGroupB\x0c\n\n_after_seq2\xab\x01\n\x0c\x45ventService\x12Q\n\nListEvents\x12 .xdpair.api.v1.ListEventsRequest\x1a!.xdpair.api.v1.ListEventsResponse\x12H\n\x0bWatchEvents\x12!.xdpair.api.v1.WatchEventsRequest\x1a\x14.xdpair.api.v1.Event0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!xdpair/api/v1/event_service.proto\x12\rxdpair.api.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x19xdpair/api/v1/event.proto\"\xd7\x01\n\x11ListEventsRequest\x12\x1d\n\tafter_seq\x18\x01 \x01(\x03\x42\n\xe0\x41\x01\xbaH\x04\"\x02(\x00\x12N\n\x0cserver_group\x18\x02 \x01(\tB8\xe0\x41\x01\xfa\x41\x14\n\x12xdpair/ServerGroup\xbaH\x1br\x16\x32\x14^serverGroups/[^/]+$\xd8\x01\x01\x12\x1d\n\tpage_size\x18\x03 \x01(\x05\x42\n\xe0\x41\x01\xbaH\x04\x1a\x02(\x00\x12\x17\n\npage_token\x18\x04 \x01(\tB\x03\xe0\x41\x01\x12\x1b\n\x06\x66ilter\x18\x05 \x01(\tB\x0b\xe0\x41\x01\xbaH\x05r\x03\x18\xd0\x0f\"S\n\x12ListEventsResponse\x12$\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x14.xdpair.api.v1.Event\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x96\x01\n\x12WatchEventsRequest\x12\"\n\tafter_seq\x18\x01 \x01(\x03\x42\n\xe0\x41\x01\xbaH\x04\"\x02(\x00H\x00\x88\x01\x01\x12N\n\x0cserver_group\x18\x02 \x01(\tB8\xe0\x41\x01\xfa\x41\x14\n\x12xdpair/ServerGroup\xbaH\x1br\x16\x32\x14^serverGroups/[^/]+$\xd8\x01\x01\x42\x0c\n\n_after_seq2\xab\x01\n\x0c\x45ventService\x12Q\n\nListEvents\x12 .xdpair.api.v1.ListEventsRequest\x1a!.xdpair.api.v1.ListEventsResponse\x12H\n\x0bWatchEvents\x12!.xdpair.api.v1.WatchEventsRequest\x1a\x14.xdpair.api.v1.Event0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'xdpair.api.v1.event_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_LISTEVENTSREQUEST'].fields_by_name['after_seq']._loaded_options = None
+  _globals['_LISTEVENTSREQUEST'].fields_by_name['after_seq']._serialized_options = b'\340A\001\272H\004\"\002(\000'
   _globals['_LISTEVENTSREQUEST'].fields_by_name['server_group']._loaded_options = None
-  _globals['_LISTEVENTSREQUEST'].fields_by_name['server_group']._serialized_options = b'\372A\024\n\022xdpair/ServerGroup'
+  _globals['_LISTEVENTSREQUEST'].fields_by_name['server_group']._serialized_options = b'\340A\001\372A\024\n\022xdpair/ServerGroup\272H\033r\0262\024^serverGroups/[^/]+$\330\001\001'
+  _globals['_LISTEVENTSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTEVENTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\340A\001\272H\004\032\002(\000'
+  _globals['_LISTEVENTSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTEVENTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\340A\001'
+  _globals['_LISTEVENTSREQUEST'].fields_by_name['filter']._loaded_options = None
+  _globals['_LISTEVENTSREQUEST'].fields_by_name['filter']._serialized_options = b'\340A\001\272H\005r\003\030\320\017'
+  _globals['_WATCHEVENTSREQUEST'].fields_by_name['after_seq']._loaded_options = None
+  _globals['_WATCHEVENTSREQUEST'].fields_by_name['after_seq']._serialized_options = b'\340A\001\272H\004\"\002(\000'
   _globals['_WATCHEVENTSREQUEST'].fields_by_name['server_group']._loaded_options = None
-  _globals['_WATCHEVENTSREQUEST'].fields_by_name['server_group']._serialized_options = b'\372A\024\n\022xdpair/ServerGroup'
-  _globals['_LISTEVENTSREQUEST']._serialized_start=106
-  _globals['_LISTEVENTSREQUEST']._serialized_end=230
-  _globals['_LISTEVENTSRESPONSE']._serialized_start=232
-  _globals['_LISTEVENTSRESPONSE']._serialized_end=315
-  _globals['_WATCHEVENTSREQUEST']._serialized_start=317
-  _globals['_WATCHEVENTSREQUEST']._serialized_end=422
-  _globals['_EVENTSERVICE']._serialized_start=425
-  _globals['_EVENTSERVICE']._serialized_end=596
+  _globals['_WATCHEVENTSREQUEST'].fields_by_name['server_group']._serialized_options = b'\340A\001\372A\024\n\022xdpair/ServerGroup\272H\033r\0262\024^serverGroups/[^/]+$\330\001\001'
+  _globals['_LISTEVENTSREQUEST']._serialized_start=169
+  _globals['_LISTEVENTSREQUEST']._serialized_end=384
+  _globals['_LISTEVENTSRESPONSE']._serialized_start=386
+  _globals['_LISTEVENTSRESPONSE']._serialized_end=469
+  _globals['_WATCHEVENTSREQUEST']._serialized_start=472
+  _globals['_WATCHEVENTSREQUEST']._serialized_end=622
+  _globals['_EVENTSERVICE']._serialized_start=625
+  _globals['_EVENTSERVICE']._serialized_end=796
 # @@protoc_insertion_point(module_scope)

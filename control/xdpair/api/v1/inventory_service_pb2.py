@@ -22,6 +22,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from xdpair.api.buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
@@ -29,7 +30,7 @@ from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mas
 from xdpair.api.v1 import server_pb2 as xdpair_dot_api_dot_v1_dot_server__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%xdpair/api/v1/inventory_service.proto\x12\rxdpair.api.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1axdpair/api/v1/server.proto\"Y\n\x13\x43reateServerRequest\x12\x16\n\tserver_id\x18\x01 \x01(\tB\x03\xe0\x41\x02\x12*\n\x06server\x18\x02 \x01(\x0b\x32\x15.xdpair.api.v1.ServerB\x03\xe0\x41\x02\"7\n\x10GetServerRequest\x12#\n\x04name\x18\x01 \x01(\tB\x15\xe0\x41\x02\xfa\x41\x0f\n\rxdpair/Server\";\n\x12ListServersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"j\n\x13ListServersResponse\x12&\n\x07servers\x18\x01 \x03(\x0b\x32\x15.xdpair.api.v1.Server\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\"r\n\x13UpdateServerRequest\x12*\n\x06server\x18\x01 \x01(\x0b\x32\x15.xdpair.api.v1.ServerB\x03\xe0\x41\x02\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"H\n\x13\x44\x65leteServerRequest\x12#\n\x04name\x18\x01 \x01(\tB\x15\xe0\x41\x02\xfa\x41\x0f\n\rxdpair/Server\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t2\x8f\x03\n\x10InventoryService\x12I\n\x0c\x43reateServer\x12\".xdpair.api.v1.CreateServerRequest\x1a\x15.xdpair.api.v1.Server\x12\x43\n\tGetServer\x12\x1f.xdpair.api.v1.GetServerRequest\x1a\x15.xdpair.api.v1.Server\x12T\n\x0bListServers\x12!.xdpair.api.v1.ListServersRequest\x1a\".xdpair.api.v1.ListServersResponse\x12I\n\x0cUpdateServer\x12\".xdpair.api.v1.UpdateServerRequest\x1a\x15.xdpair.api.v1.Server\x12J\n\x0c\x44\x65leteServer\x12\".xdpair.api.v1.DeleteServerRequest\x1a\x16.google.protobuf.Emptyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%xdpair/api/v1/inventory_service.proto\x12\rxdpair.api.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1axdpair/api/v1/server.proto\"\xb5\x01\n\x13\x43reateServerRequest\x12?\n\tserver_id\x18\x01 \x01(\tB,\xe0\x41\x02\xbaH&r$2\"^[A-Za-z0-9][A-Za-z0-9\\-._]{0,62}$\x12\x30\n\x06server\x18\x02 \x01(\x0b\x32\x15.xdpair.api.v1.ServerB\t\xe0\x41\x02\xbaH\x03\xc8\x01\x01\x12+\n\nrequest_id\x18\x03 \x01(\tB\x17\xe0\x41\x01\xbaH\x11r\x0f\x32\r^[!-~]{0,64}$\"M\n\x10GetServerRequest\x12\x39\n\x04name\x18\x01 \x01(\tB+\xe0\x41\x02\xfa\x41\x0f\n\rxdpair/Server\xbaH\x13r\x11\x32\x0f^servers/[^/]+$\"i\n\x12ListServersRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xe0\x41\x01\xbaH\x04\x1a\x02(\x00\x12\x17\n\npage_token\x18\x02 \x01(\tB\x03\xe0\x41\x01\x12\x1b\n\x06\x66ilter\x18\x03 \x01(\tB\x0b\xe0\x41\x01\xbaH\x05r\x03\x18\xd0\x0f\"j\n\x13ListServersResponse\x12&\n\x07servers\x18\x01 \x03(\x0b\x32\x15.xdpair.api.v1.Server\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\"}\n\x13UpdateServerRequest\x12\x30\n\x06server\x18\x01 \x01(\x0b\x32\x15.xdpair.api.v1.ServerB\t\xe0\x41\x02\xbaH\x03\xd8\x01\x03\x12\x34\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x03\xe0\x41\x01\"c\n\x13\x44\x65leteServerRequest\x12\x39\n\x04name\x18\x01 \x01(\tB+\xe0\x41\x02\xfa\x41\x0f\n\rxdpair/Server\xbaH\x13r\x11\x32\x0f^servers/[^/]+$\x12\x11\n\x04\x65tag\x18\x02 \x01(\tB\x03\xe0\x41\x01\x32\x8f\x03\n\x10InventoryService\x12I\n\x0c\x43reateServer\x12\".xdpair.api.v1.CreateServerRequest\x1a\x15.xdpair.api.v1.Server\x12\x43\n\tGetServer\x12\x1f.xdpair.api.v1.GetServerRequest\x1a\x15.xdpair.api.v1.Server\x12T\n\x0bListServers\x12!.xdpair.api.v1.ListServersRequest\x1a\".xdpair.api.v1.ListServersResponse\x12I\n\x0cUpdateServer\x12\".xdpair.api.v1.UpdateServerRequest\x1a\x15.xdpair.api.v1.Server\x12J\n\x0c\x44\x65leteServer\x12\".xdpair.api.v1.DeleteServerRequest\x1a\x16.google.protobuf.Emptyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,27 +38,39 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'xdpair.api.v1.inventory_ser
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CREATESERVERREQUEST'].fields_by_name['server_id']._loaded_options = None
-  _globals['_CREATESERVERREQUEST'].fields_by_name['server_id']._serialized_options = b'\340A\002'
+  _globals['_CREATESERVERREQUEST'].fields_by_name['server_id']._serialized_options = b'\340A\002\272H&r$2\"^[A-Za-z0-9][A-Za-z0-9\\-._]{0,62}$'
   _globals['_CREATESERVERREQUEST'].fields_by_name['server']._loaded_options = None
-  _globals['_CREATESERVERREQUEST'].fields_by_name['server']._serialized_options = b'\340A\002'
+  _globals['_CREATESERVERREQUEST'].fields_by_name['server']._serialized_options = b'\340A\002\272H\003\310\001\001'
+  _globals['_CREATESERVERREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_CREATESERVERREQUEST'].fields_by_name['request_id']._serialized_options = b'\340A\001\272H\021r\0172\r^[!-~]{0,64}$'
   _globals['_GETSERVERREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_GETSERVERREQUEST'].fields_by_name['name']._serialized_options = b'\340A\002\372A\017\n\rxdpair/Server'
+  _globals['_GETSERVERREQUEST'].fields_by_name['name']._serialized_options = b'\340A\002\372A\017\n\rxdpair/Server\272H\023r\0212\017^servers/[^/]+$'
+  _globals['_LISTSERVERSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTSERVERSREQUEST'].fields_by_name['page_size']._serialized_options = b'\340A\001\272H\004\032\002(\000'
+  _globals['_LISTSERVERSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTSERVERSREQUEST'].fields_by_name['page_token']._serialized_options = b'\340A\001'
+  _globals['_LISTSERVERSREQUEST'].fields_by_name['filter']._loaded_options = None
+  _globals['_LISTSERVERSREQUEST'].fields_by_name['filter']._serialized_options = b'\340A\001\272H\005r\003\030\320\017'
   _globals['_UPDATESERVERREQUEST'].fields_by_name['server']._loaded_options = None
-  _globals['_UPDATESERVERREQUEST'].fields_by_name['server']._serialized_options = b'\340A\002'
+  _globals['_UPDATESERVERREQUEST'].fields_by_name['server']._serialized_options = b'\340A\002\272H\003\330\001\003'
+  _globals['_UPDATESERVERREQUEST'].fields_by_name['update_mask']._loaded_options = None
+  _globals['_UPDATESERVERREQUEST'].fields_by_name['update_mask']._serialized_options = b'\340A\001'
   _globals['_DELETESERVERREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_DELETESERVERREQUEST'].fields_by_name['name']._serialized_options = b'\340A\002\372A\017\n\rxdpair/Server'
-  _globals['_CREATESERVERREQUEST']._serialized_start=207
-  _globals['_CREATESERVERREQUEST']._serialized_end=296
-  _globals['_GETSERVERREQUEST']._serialized_start=298
-  _globals['_GETSERVERREQUEST']._serialized_end=353
-  _globals['_LISTSERVERSREQUEST']._serialized_start=355
-  _globals['_LISTSERVERSREQUEST']._serialized_end=414
-  _globals['_LISTSERVERSRESPONSE']._serialized_start=416
-  _globals['_LISTSERVERSRESPONSE']._serialized_end=522
-  _globals['_UPDATESERVERREQUEST']._serialized_start=524
-  _globals['_UPDATESERVERREQUEST']._serialized_end=638
-  _globals['_DELETESERVERREQUEST']._serialized_start=640
-  _globals['_DELETESERVERREQUEST']._serialized_end=712
-  _globals['_INVENTORYSERVICE']._serialized_start=715
-  _globals['_INVENTORYSERVICE']._serialized_end=1114
+  _globals['_DELETESERVERREQUEST'].fields_by_name['name']._serialized_options = b'\340A\002\372A\017\n\rxdpair/Server\272H\023r\0212\017^servers/[^/]+$'
+  _globals['_DELETESERVERREQUEST'].fields_by_name['etag']._loaded_options = None
+  _globals['_DELETESERVERREQUEST'].fields_by_name['etag']._serialized_options = b'\340A\001'
+  _globals['_CREATESERVERREQUEST']._serialized_start=237
+  _globals['_CREATESERVERREQUEST']._serialized_end=418
+  _globals['_GETSERVERREQUEST']._serialized_start=420
+  _globals['_GETSERVERREQUEST']._serialized_end=497
+  _globals['_LISTSERVERSREQUEST']._serialized_start=499
+  _globals['_LISTSERVERSREQUEST']._serialized_end=604
+  _globals['_LISTSERVERSRESPONSE']._serialized_start=606
+  _globals['_LISTSERVERSRESPONSE']._serialized_end=712
+  _globals['_UPDATESERVERREQUEST']._serialized_start=714
+  _globals['_UPDATESERVERREQUEST']._serialized_end=839
+  _globals['_DELETESERVERREQUEST']._serialized_start=841
+  _globals['_DELETESERVERREQUEST']._serialized_end=940
+  _globals['_INVENTORYSERVICE']._serialized_start=943
+  _globals['_INVENTORYSERVICE']._serialized_end=1342
 # @@protoc_insertion_point(module_scope)

@@ -1,3 +1,4 @@
+from xdpair.api.buf.validate import validate_pb2 as _validate_pb2
 from google.api import field_behavior_pb2 as _field_behavior_pb2
 from google.api import resource_pb2 as _resource_pb2
 from google.protobuf import empty_pb2 as _empty_pb2
@@ -11,12 +12,14 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CreateServerRequest(_message.Message):
-    __slots__ = ("server_id", "server")
+    __slots__ = ("server_id", "server", "request_id")
     SERVER_ID_FIELD_NUMBER: _ClassVar[int]
     SERVER_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     server_id: str
     server: _server_pb2.Server
-    def __init__(self, server_id: _Optional[str] = ..., server: _Optional[_Union[_server_pb2.Server, _Mapping]] = ...) -> None: ...
+    request_id: str
+    def __init__(self, server_id: _Optional[str] = ..., server: _Optional[_Union[_server_pb2.Server, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class GetServerRequest(_message.Message):
     __slots__ = ("name",)
@@ -25,12 +28,14 @@ class GetServerRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class ListServersRequest(_message.Message):
-    __slots__ = ("page_size", "page_token")
+    __slots__ = ("page_size", "page_token", "filter")
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
     page_size: int
     page_token: str
-    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    filter: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., filter: _Optional[str] = ...) -> None: ...
 
 class ListServersResponse(_message.Message):
     __slots__ = ("servers", "next_page_token", "total_size")

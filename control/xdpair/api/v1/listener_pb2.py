@@ -22,47 +22,117 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from xdpair.api.buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from xdpair.api.v1 import access_control_list_pb2 as xdpair_dot_api_dot_v1_dot_access__control__list__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cxdpair/api/v1/listener.proto\x12\rxdpair.api.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe6\x04\n\x08Listener\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\xe0\x41\x08\x12:\n\x08protocol\x18\x02 \x01(\x0e\x32 .xdpair.api.v1.Listener.ProtocolB\x06\xe0\x41\x02\xe0\x41\x05\x12\x14\n\x04port\x18\x03 \x01(\x05\x42\x06\xe0\x41\x02\xe0\x41\x05\x12\x30\n\x0cserver_group\x18\x04 \x01(\tB\x1a\xe0\x41\x02\xfa\x41\x14\n\x12xdpair/ServerGroup\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12\x30\n\x0chealth_check\x18\x06 \x01(\x0b\x32\x1a.xdpair.api.v1.HealthCheck\x12\x34\n\x0etraffic_policy\x18\x07 \x01(\x0b\x32\x1c.xdpair.api.v1.TrafficPolicy\x12\x31\n\x05state\x18\x08 \x01(\x0e\x32\x1d.xdpair.api.v1.Listener.StateB\x03\xe0\x41\x03\x12\x34\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x03\xe0\x41\x03\x12\x0c\n\x04\x65tag\x18\n \x01(\t\"6\n\x08Protocol\x12\x18\n\x14PROTOCOL_UNSPECIFIED\x10\x00\x12\x07\n\x03TCP\x10\x01\x12\x07\n\x03UDP\x10\x02\"8\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07STOPPED\x10\x01\x12\x0b\n\x07RUNNING\x10\x02:]\xea\x41Z\n\x0fxdpair/Listener\x12\x32loadBalancers/{load_balancer}/listeners/{listener}*\tlisteners2\x08listener\"\xe9\x04\n\x0bHealthCheck\x12-\n\x04type\x18\x01 \x01(\x0e\x32\x1f.xdpair.api.v1.HealthCheck.Type\x12\x14\n\x07\x65nabled\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12+\n\x08interval\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1e\n\x11healthy_threshold\x18\x05 \x01(\x05H\x01\x88\x01\x01\x12 \n\x13unhealthy_threshold\x18\x06 \x01(\x05H\x02\x88\x01\x01\x12\x0c\n\x04port\x18\x07 \x01(\x05\x12\x11\n\thttp_path\x18\x08 \x01(\t\x12\x11\n\thttp_host\x18\t \x01(\t\x12\x38\n\nhttp_codes\x18\n \x03(\x0e\x32$.xdpair.api.v1.HealthCheck.HttpCodes\x12\x13\n\x0budp_request\x18\x0b \x01(\x0c\x12\x14\n\x0cudp_expected\x18\x0c \x01(\x0c\"8\n\x04Type\x12\x14\n\x10TYPE_UNSPECIFIED\x10\x00\x12\x07\n\x03TCP\x10\x01\x12\x08\n\x04HTTP\x10\x02\x12\x07\n\x03UDP\x10\x03\"m\n\tHttpCodes\x12\x1a\n\x16HTTP_CODES_UNSPECIFIED\x10\x00\x12\x0c\n\x08HTTP_1XX\x10\x01\x12\x0c\n\x08HTTP_2XX\x10\x02\x12\x0c\n\x08HTTP_3XX\x10\x03\x12\x0c\n\x08HTTP_4XX\x10\x04\x12\x0c\n\x08HTTP_5XX\x10\x05\x42\n\n\x08_enabledB\x14\n\x12_healthy_thresholdB\x16\n\x14_unhealthy_threshold\"\xfd\x01\n\rTrafficPolicy\x12<\n\x0bon_failover\x18\x01 \x01(\x0e\x32\'.xdpair.api.v1.TrafficPolicy.FlowAction\x12<\n\x0bon_failback\x18\x02 \x01(\x0e\x32\'.xdpair.api.v1.TrafficPolicy.FlowAction\x12\x30\n\rdrain_timeout\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\">\n\nFlowAction\x12\x1b\n\x17\x46LOW_ACTION_UNSPECIFIED\x10\x00\x12\x08\n\x04KEEP\x10\x01\x12\t\n\x05RESET\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cxdpair/api/v1/listener.proto\x12\rxdpair.api.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\'xdpair/api/v1/access_control_list.proto\"\xeb\t\n\x08Listener\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\xe0\x41\x08\x12\x44\n\x08protocol\x18\x02 \x01(\x0e\x32 .xdpair.api.v1.Listener.ProtocolB\x10\xe0\x41\x02\xe0\x41\x05\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1f\n\x04port\x18\x03 \x01(\x05\x42\x11\xe0\x41\x02\xe0\x41\x05\xbaH\x08\x1a\x06\x18\xff\xff\x03(\x01\x12N\n\x0cserver_group\x18\x04 \x01(\tB8\xe0\x41\x01\xfa\x41\x14\n\x12xdpair/ServerGroup\xbaH\x1br\x16\x32\x14^serverGroups/[^/]+$\xd8\x01\x01\x12\x39\n\x0b\x64\x65scription\x18\x05 \x01(\tB$\xe0\x41\x01\xbaH\x1er\x1c\x32\x1a^[A-Za-z0-9\\-/._ ]{0,256}$\x12\x35\n\x0chealth_check\x18\x06 \x01(\x0b\x32\x1a.xdpair.api.v1.HealthCheckB\x03\xe0\x41\x01\x12\x39\n\x0etraffic_policy\x18\x07 \x01(\x0b\x32\x1c.xdpair.api.v1.TrafficPolicyB\x03\xe0\x41\x01\x12\x31\n\x05state\x18\x08 \x01(\x0e\x32\x1d.xdpair.api.v1.Listener.StateB\x03\xe0\x41\x03\x12\x34\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x03\xe0\x41\x03\x12\x11\n\x04\x65tag\x18\n \x01(\tB\x03\xe0\x41\x01\x12#\n\x0bserver_port\x18\x0b \x01(\x05\x42\x0e\xe0\x41\x01\xbaH\x08\x1a\x06\x18\xff\xff\x03(\x00\x12*\n\x03\x61\x63l\x18\x0c \x01(\x0b\x32\x18.xdpair.api.v1.AclPolicyB\x03\xe0\x41\x01\x12&\n\x19proxy_protocol_v2_enabled\x18\r \x01(\x08\x42\x03\xe0\x41\x01\x12\x15\n\x08warnings\x18\x0e \x03(\tB\x03\xe0\x41\x03\x12\xc8\x02\n\x04tags\x18\x0f \x03(\x0b\x32!.xdpair.api.v1.Listener.TagsEntryB\x96\x02\xe0\x41\x01\xbaH\x8f\x02\x9a\x01\x8b\x02\x10\x14\"\x82\x01r\x04\x10\x01\x18@\xba\x01y\n\ttags.text\x12\x42must not begin with aliyun or acs: nor contain http:// or https://\x1a(!this.matches(\'^aliyun|^acs:|https?://\')*\x81\x01r\x03\x18\x80\x01\xba\x01y\n\ttags.text\x12\x42must not begin with aliyun or acs: nor contain http:// or https://\x1a(!this.matches(\'^aliyun|^acs:|https?://\')\x1a+\n\tTagsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"K\n\x08Protocol\x12\x18\n\x14PROTOCOL_UNSPECIFIED\x10\x00\x12\x07\n\x03TCP\x10\x01\x12\x07\n\x03UDP\x10\x02\x12\x08\n\x04HTTP\x10\x03\x12\t\n\x05HTTPS\x10\x04\"8\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07STOPPED\x10\x01\x12\x0b\n\x07RUNNING\x10\x02:]\xea\x41Z\n\x0fxdpair/Listener\x12\x32loadBalancers/{load_balancer}/listeners/{listener}*\tlisteners2\x08listener\"\xb0\x08\n\x0bHealthCheck\x12:\n\x04type\x18\x01 \x01(\x0e\x32\x1f.xdpair.api.v1.HealthCheck.TypeB\x0b\xe0\x41\x01\xbaH\x05\x82\x01\x02\x10\x01\x12\x19\n\x07\x65nabled\x18\x02 \x01(\x08\x42\x03\xe0\x41\x01H\x00\x88\x01\x01\x12\xb0\x01\n\x08interval\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationB\x82\x01\xe0\x41\x01\xbaH|\xaa\x01\x0b\"\x02\x08\x32\x32\x05\x10\x80\xad\xe2\x04\xba\x01k\n\x15\x64uration.milliseconds\x12\x1dmust be in whole milliseconds\x1a\x33string(this).matches(\'^-?[0-9]+([.][0-9]{1,3})?s$\')\x12\xaf\x01\n\x07timeout\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationB\x82\x01\xe0\x41\x01\xbaH|\xaa\x01\x0b\"\x02\x08\x32\x32\x05\x10\x80\xad\xe2\x04\xba\x01k\n\x15\x64uration.milliseconds\x12\x1dmust be in whole milliseconds\x1a\x33string(this).matches(\'^-?[0-9]+([.][0-9]{1,3})?s$\')\x12,\n\x11healthy_threshold\x18\x05 \x01(\x05\x42\x0c\xe0\x41\x01\xbaH\x06\x1a\x04\x18\n(\x01H\x01\x88\x01\x01\x12.\n\x13unhealthy_threshold\x18\x06 \x01(\x05\x42\x0c\xe0\x41\x01\xbaH\x06\x1a\x04\x18\n(\x01H\x02\x88\x01\x01\x12\x1c\n\x04port\x18\x07 \x01(\x05\x42\x0e\xe0\x41\x01\xbaH\x08\x1a\x06\x18\xff\xff\x03(\x00\x12>\n\thttp_path\x18\x08 \x01(\tB+\xe0\x41\x01\xbaH%r#2!^(/[A-Za-z0-9\\-/.%?#&=_]{0,79})?$\x12\x33\n\thttp_host\x18\t \x01(\tB \xe0\x41\x01\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9.\\-]{0,80}$\x12L\n\nhttp_codes\x18\n \x03(\x0e\x32$.xdpair.api.v1.HealthCheck.HttpCodesB\x12\xe0\x41\x01\xbaH\x0c\x92\x01\t\"\x07\x82\x01\x04\x10\x01 \x00\x12 \n\x0budp_request\x18\x0b \x01(\x0c\x42\x0b\xe0\x41\x01\xbaH\x05z\x03\x18\xf4\x03\x12!\n\x0cudp_expected\x18\x0c \x01(\x0c\x42\x0b\xe0\x41\x01\xbaH\x05z\x03\x18\xf4\x03\"8\n\x04Type\x12\x14\n\x10TYPE_UNSPECIFIED\x10\x00\x12\x07\n\x03TCP\x10\x01\x12\x08\n\x04HTTP\x10\x02\x12\x07\n\x03UDP\x10\x03\"m\n\tHttpCodes\x12\x1a\n\x16HTTP_CODES_UNSPECIFIED\x10\x00\x12\x0c\n\x08HTTP_1XX\x10\x01\x12\x0c\n\x08HTTP_2XX\x10\x02\x12\x0c\n\x08HTTP_3XX\x10\x03\x12\x0c\n\x08HTTP_4XX\x10\x04\x12\x0c\n\x08HTTP_5XX\x10\x05\x42\n\n\x08_enabledB\x14\n\x12_healthy_thresholdB\x16\n\x14_unhealthy_threshold\"\xdf\n\n\rTrafficPolicy\x12I\n\x0bon_failover\x18\x01 \x01(\x0e\x32\'.xdpair.api.v1.TrafficPolicy.FlowActionB\x0b\xe0\x41\x01\xbaH\x05\x82\x01\x02\x10\x01\x12I\n\x0bon_failback\x18\x02 \x01(\x0e\x32\'.xdpair.api.v1.TrafficPolicy.FlowActionB\x0b\xe0\x41\x01\xbaH\x05\x82\x01\x02\x10\x01\x12\x97\x01\n\rdrain_timeout\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationBe\xe0\x41\x01\xbaH_\xaa\x01\x08\"\x04\x08\x80\xa3\x05\x32\x00\xba\x01Q\n\x10\x64uration.seconds\x12\x18must be in whole seconds\x1a#string(this).matches(\'^-?[0-9]+s$\')\x12\x46\n\tscheduler\x18\x04 \x01(\x0e\x32&.xdpair.api.v1.TrafficPolicy.SchedulerB\x0b\xe0\x41\x01\xbaH\x05\x82\x01\x02\x10\x01\x12\x9c\x01\n\x13persistence_timeout\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationBd\xe0\x41\x01\xbaH^\xaa\x01\x07\"\x03\x08\x90\x1c\x32\x00\xba\x01Q\n\x10\x64uration.seconds\x12\x18must be in whole seconds\x1a#string(this).matches(\'^-?[0-9]+s$\')\x12\x9e\x01\n\x13\x65stablished_timeout\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationBf\xe0\x41\x01\xbaH`\xaa\x01\t\"\x03\x08\x84\x07\x32\x02\x08\n\xba\x01Q\n\x10\x64uration.seconds\x12\x18must be in whole seconds\x1a#string(this).matches(\'^-?[0-9]+s$\')\x12\x95\x02\n\x18\x63onnection_drain_timeout\x18\x07 \x01(\x0b\x32\x19.google.protobuf.DurationB\xd7\x01\xe0\x41\x01\xbaH\xd0\x01\xaa\x01\x07\"\x03\x08\x84\x07\x32\x00\xba\x01Q\n\x10\x64uration.seconds\x12\x18must be in whole seconds\x1a#string(this).matches(\'^-?[0-9]+s$\')\xba\x01o\n\x1e\x63onnection_drain_timeout.floor\x12\x1amust be 0 or at least 10 s\x1a\x31this == duration(\'0s\') || this >= duration(\'10s\')\x12\x35\n\x0e\x62\x61ndwidth_mbps\x18\x08 \x01(\x05\x42\x18\xe0\x41\x01\xbaH\x12\x1a\x10\x18\x80((\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x38\x00H\x00\x88\x01\x01\x12M\n\rall_unhealthy\x18\t \x01(\x0e\x32).xdpair.api.v1.TrafficPolicy.AllUnhealthyB\x0b\xe0\x41\x01\xbaH\x05\x82\x01\x02\x10\x01\">\n\nFlowAction\x12\x1b\n\x17\x46LOW_ACTION_UNSPECIFIED\x10\x00\x12\x08\n\x04KEEP\x10\x01\x12\t\n\x05RESET\x10\x02\"[\n\tScheduler\x12\x19\n\x15SCHEDULER_UNSPECIFIED\x10\x00\x12\x07\n\x03WRR\x10\x01\x12\x06\n\x02RR\x10\x02\x12\x07\n\x03WLC\x10\x03\x12\x07\n\x03SCH\x10\x04\x12\x07\n\x03TCH\x10\x05\x12\x07\n\x03QCH\x10\x06\"H\n\x0c\x41llUnhealthy\x12\x1d\n\x19\x41LL_UNHEALTHY_UNSPECIFIED\x10\x00\x12\n\n\x06REJECT\x10\x01\x12\r\n\tFAIL_OPEN\x10\x02\x42\x11\n\x0f_bandwidth_mbpsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'xdpair.api.v1.listener_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_LISTENER_TAGSENTRY']._loaded_options = None
+  _globals['_LISTENER_TAGSENTRY']._serialized_options = b'8\001'
   _globals['_LISTENER'].fields_by_name['name']._loaded_options = None
   _globals['_LISTENER'].fields_by_name['name']._serialized_options = b'\340A\010'
   _globals['_LISTENER'].fields_by_name['protocol']._loaded_options = None
-  _globals['_LISTENER'].fields_by_name['protocol']._serialized_options = b'\340A\002\340A\005'
+  _globals['_LISTENER'].fields_by_name['protocol']._serialized_options = b'\340A\002\340A\005\272H\007\202\001\004\020\001 \000'
   _globals['_LISTENER'].fields_by_name['port']._loaded_options = None
-  _globals['_LISTENER'].fields_by_name['port']._serialized_options = b'\340A\002\340A\005'
+  _globals['_LISTENER'].fields_by_name['port']._serialized_options = b'\340A\002\340A\005\272H\010\032\006\030\377\377\003(\001'
   _globals['_LISTENER'].fields_by_name['server_group']._loaded_options = None
-  _globals['_LISTENER'].fields_by_name['server_group']._serialized_options = b'\340A\002\372A\024\n\022xdpair/ServerGroup'
+  _globals['_LISTENER'].fields_by_name['server_group']._serialized_options = b'\340A\001\372A\024\n\022xdpair/ServerGroup\272H\033r\0262\024^serverGroups/[^/]+$\330\001\001'
+  _globals['_LISTENER'].fields_by_name['description']._loaded_options = None
+  _globals['_LISTENER'].fields_by_name['description']._serialized_options = b'\340A\001\272H\036r\0342\032^[A-Za-z0-9\\-/._ ]{0,256}$'
+  _globals['_LISTENER'].fields_by_name['health_check']._loaded_options = None
+  _globals['_LISTENER'].fields_by_name['health_check']._serialized_options = b'\340A\001'
+  _globals['_LISTENER'].fields_by_name['traffic_policy']._loaded_options = None
+  _globals['_LISTENER'].fields_by_name['traffic_policy']._serialized_options = b'\340A\001'
   _globals['_LISTENER'].fields_by_name['state']._loaded_options = None
   _globals['_LISTENER'].fields_by_name['state']._serialized_options = b'\340A\003'
   _globals['_LISTENER'].fields_by_name['create_time']._loaded_options = None
   _globals['_LISTENER'].fields_by_name['create_time']._serialized_options = b'\340A\003'
+  _globals['_LISTENER'].fields_by_name['etag']._loaded_options = None
+  _globals['_LISTENER'].fields_by_name['etag']._serialized_options = b'\340A\001'
+  _globals['_LISTENER'].fields_by_name['server_port']._loaded_options = None
+  _globals['_LISTENER'].fields_by_name['server_port']._serialized_options = b'\340A\001\272H\010\032\006\030\377\377\003(\000'
+  _globals['_LISTENER'].fields_by_name['acl']._loaded_options = None
+  _globals['_LISTENER'].fields_by_name['acl']._serialized_options = b'\340A\001'
+  _globals['_LISTENER'].fields_by_name['proxy_protocol_v2_enabled']._loaded_options = None
+  _globals['_LISTENER'].fields_by_name['proxy_protocol_v2_enabled']._serialized_options = b'\340A\001'
+  _globals['_LISTENER'].fields_by_name['warnings']._loaded_options = None
+  _globals['_LISTENER'].fields_by_name['warnings']._serialized_options = b'\340A\003'
+  _globals['_LISTENER'].fields_by_name['tags']._loaded_options = None
+  _globals['_LISTENER'].fields_by_name['tags']._serialized_options = b'\340A\001\272H\217\002\232\001\213\002\020\024\"\202\001r\004\020\001\030@\272\001y\n\ttags.text\022Bmust not begin with aliyun or acs: nor contain http:// or https://\032(!this.matches(\'^aliyun|^acs:|https?://\')*\201\001r\003\030\200\001\272\001y\n\ttags.text\022Bmust not begin with aliyun or acs: nor contain http:// or https://\032(!this.matches(\'^aliyun|^acs:|https?://\')'
   _globals['_LISTENER']._loaded_options = None
   _globals['_LISTENER']._serialized_options = b'\352AZ\n\017xdpair/Listener\0222loadBalancers/{load_balancer}/listeners/{listener}*\tlisteners2\010listener'
-  _globals['_LISTENER']._serialized_start=173
-  _globals['_LISTENER']._serialized_end=787
-  _globals['_LISTENER_PROTOCOL']._serialized_start=580
-  _globals['_LISTENER_PROTOCOL']._serialized_end=634
-  _globals['_LISTENER_STATE']._serialized_start=636
-  _globals['_LISTENER_STATE']._serialized_end=692
-  _globals['_HEALTHCHECK']._serialized_start=790
-  _globals['_HEALTHCHECK']._serialized_end=1407
-  _globals['_HEALTHCHECK_TYPE']._serialized_start=1182
-  _globals['_HEALTHCHECK_TYPE']._serialized_end=1238
-  _globals['_HEALTHCHECK_HTTPCODES']._serialized_start=1240
-  _globals['_HEALTHCHECK_HTTPCODES']._serialized_end=1349
-  _globals['_TRAFFICPOLICY']._serialized_start=1410
-  _globals['_TRAFFICPOLICY']._serialized_end=1663
-  _globals['_TRAFFICPOLICY_FLOWACTION']._serialized_start=1601
-  _globals['_TRAFFICPOLICY_FLOWACTION']._serialized_end=1663
+  _globals['_HEALTHCHECK'].fields_by_name['type']._loaded_options = None
+  _globals['_HEALTHCHECK'].fields_by_name['type']._serialized_options = b'\340A\001\272H\005\202\001\002\020\001'
+  _globals['_HEALTHCHECK'].fields_by_name['enabled']._loaded_options = None
+  _globals['_HEALTHCHECK'].fields_by_name['enabled']._serialized_options = b'\340A\001'
+  _globals['_HEALTHCHECK'].fields_by_name['interval']._loaded_options = None
+  _globals['_HEALTHCHECK'].fields_by_name['interval']._serialized_options = b'\340A\001\272H|\252\001\013\"\002\01022\005\020\200\255\342\004\272\001k\n\025duration.milliseconds\022\035must be in whole milliseconds\0323string(this).matches(\'^-?[0-9]+([.][0-9]{1,3})?s$\')'
+  _globals['_HEALTHCHECK'].fields_by_name['timeout']._loaded_options = None
+  _globals['_HEALTHCHECK'].fields_by_name['timeout']._serialized_options = b'\340A\001\272H|\252\001\013\"\002\01022\005\020\200\255\342\004\272\001k\n\025duration.milliseconds\022\035must be in whole milliseconds\0323string(this).matches(\'^-?[0-9]+([.][0-9]{1,3})?s$\')'
+  _globals['_HEALTHCHECK'].fields_by_name['healthy_threshold']._loaded_options = None
+  _globals['_HEALTHCHECK'].fields_by_name['healthy_threshold']._serialized_options = b'\340A\001\272H\006\032\004\030\n(\001'
+  _globals['_HEALTHCHECK'].fields_by_name['unhealthy_threshold']._loaded_options = None
+  _globals['_HEALTHCHECK'].fields_by_name['unhealthy_threshold']._serialized_options = b'\340A\001\272H\006\032\004\030\n(\001'
+  _globals['_HEALTHCHECK'].fields_by_name['port']._loaded_options = None
+  _globals['_HEALTHCHECK'].fields_by_name['port']._serialized_options = b'\340A\001\272H\010\032\006\030\377\377\003(\000'
+  _globals['_HEALTHCHECK'].fields_by_name['http_path']._loaded_options = None
+  _globals['_HEALTHCHECK'].fields_by_name['http_path']._serialized_options = b'\340A\001\272H%r#2!^(/[A-Za-z0-9\\-/.%?#&=_]{0,79})?$'
+  _globals['_HEALTHCHECK'].fields_by_name['http_host']._loaded_options = None
+  _globals['_HEALTHCHECK'].fields_by_name['http_host']._serialized_options = b'\340A\001\272H\032r\0302\026^[A-Za-z0-9.\\-]{0,80}$'
+  _globals['_HEALTHCHECK'].fields_by_name['http_codes']._loaded_options = None
+  _globals['_HEALTHCHECK'].fields_by_name['http_codes']._serialized_options = b'\340A\001\272H\014\222\001\t\"\007\202\001\004\020\001 \000'
+  _globals['_HEALTHCHECK'].fields_by_name['udp_request']._loaded_options = None
+  _globals['_HEALTHCHECK'].fields_by_name['udp_request']._serialized_options = b'\340A\001\272H\005z\003\030\364\003'
+  _globals['_HEALTHCHECK'].fields_by_name['udp_expected']._loaded_options = None
+  _globals['_HEALTHCHECK'].fields_by_name['udp_expected']._serialized_options = b'\340A\001\272H\005z\003\030\364\003'
+  _globals['_TRAFFICPOLICY'].fields_by_name['on_failover']._loaded_options = None
+  _globals['_TRAFFICPOLICY'].fields_by_name['on_failover']._serialized_options = b'\340A\001\272H\005\202\001\002\020\001'
+  _globals['_TRAFFICPOLICY'].fields_by_name['on_failback']._loaded_options = None
+  _globals['_TRAFFICPOLICY'].fields_by_name['on_failback']._serialized_options = b'\340A\001\272H\005\202\001\002\020\001'
+  _globals['_TRAFFICPOLICY'].fields_by_name['drain_timeout']._loaded_options = None
+  _globals['_TRAFFICPOLICY'].fields_by_name['drain_timeout']._serialized_options = b'\340A\001\272H_\252\001\010\"\004\010\200\243\0052\000\272\001Q\n\020duration.seconds\022\030must be in whole seconds\032#string(this).matches(\'^-?[0-9]+s$\')'
+  _globals['_TRAFFICPOLICY'].fields_by_name['scheduler']._loaded_options = None
+  _globals['_TRAFFICPOLICY'].fields_by_name['scheduler']._serialized_options = b'\340A\001\272H\005\202\001\002\020\001'
+  _globals['_TRAFFICPOLICY'].fields_by_name['persistence_timeout']._loaded_options = None
+  _globals['_TRAFFICPOLICY'].fields_by_name['persistence_timeout']._serialized_options = b'\340A\001\272H^\252\001\007\"\003\010\220\0342\000\272\001Q\n\020duration.seconds\022\030must be in whole seconds\032#string(this).matches(\'^-?[0-9]+s$\')'
+  _globals['_TRAFFICPOLICY'].fields_by_name['established_timeout']._loaded_options = None
+  _globals['_TRAFFICPOLICY'].fields_by_name['established_timeout']._serialized_options = b'\340A\001\272H`\252\001\t\"\003\010\204\0072\002\010\n\272\001Q\n\020duration.seconds\022\030must be in whole seconds\032#string(this).matches(\'^-?[0-9]+s$\')'
+  _globals['_TRAFFICPOLICY'].fields_by_name['connection_drain_timeout']._loaded_options = None
+  _globals['_TRAFFICPOLICY'].fields_by_name['connection_drain_timeout']._serialized_options = b'\340A\001\272H\320\001\252\001\007\"\003\010\204\0072\000\272\001Q\n\020duration.seconds\022\030must be in whole seconds\032#string(this).matches(\'^-?[0-9]+s$\')\272\001o\n\036connection_drain_timeout.floor\022\032must be 0 or at least 10 s\0321this == duration(\'0s\') || this >= duration(\'10s\')'
+  _globals['_TRAFFICPOLICY'].fields_by_name['bandwidth_mbps']._loaded_options = None
+  _globals['_TRAFFICPOLICY'].fields_by_name['bandwidth_mbps']._serialized_options = b'\340A\001\272H\022\032\020\030\200((\377\377\377\377\377\377\377\377\377\0018\000'
+  _globals['_TRAFFICPOLICY'].fields_by_name['all_unhealthy']._loaded_options = None
+  _globals['_TRAFFICPOLICY'].fields_by_name['all_unhealthy']._serialized_options = b'\340A\001\272H\005\202\001\002\020\001'
+  _globals['_LISTENER']._serialized_start=243
+  _globals['_LISTENER']._serialized_end=1502
+  _globals['_LISTENER_TAGSENTRY']._serialized_start=1229
+  _globals['_LISTENER_TAGSENTRY']._serialized_end=1272
+  _globals['_LISTENER_PROTOCOL']._serialized_start=1274
+  _globals['_LISTENER_PROTOCOL']._serialized_end=1349
+  _globals['_LISTENER_STATE']._serialized_start=1351
+  _globals['_LISTENER_STATE']._serialized_end=1407
+  _globals['_HEALTHCHECK']._serialized_start=1505
+  _globals['_HEALTHCHECK']._serialized_end=2577
+  _globals['_HEALTHCHECK_TYPE']._serialized_start=2352
+  _globals['_HEALTHCHECK_TYPE']._serialized_end=2408
+  _globals['_HEALTHCHECK_HTTPCODES']._serialized_start=2410
+  _globals['_HEALTHCHECK_HTTPCODES']._serialized_end=2519
+  _globals['_TRAFFICPOLICY']._serialized_start=2580
+  _globals['_TRAFFICPOLICY']._serialized_end=3955
+  _globals['_TRAFFICPOLICY_FLOWACTION']._serialized_start=3707
+  _globals['_TRAFFICPOLICY_FLOWACTION']._serialized_end=3769
+  _globals['_TRAFFICPOLICY_SCHEDULER']._serialized_start=3771
+  _globals['_TRAFFICPOLICY_SCHEDULER']._serialized_end=3862
+  _globals['_TRAFFICPOLICY_ALLUNHEALTHY']._serialized_start=3864
+  _globals['_TRAFFICPOLICY_ALLUNHEALTHY']._serialized_end=3936
 # @@protoc_insertion_point(module_scope)

@@ -22,26 +22,45 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from xdpair.api.buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!xdpair/api/v1/load_balancer.proto\x12\rxdpair.api.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x98\x02\n\x0cLoadBalancer\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\xe0\x41\x08\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x17\n\x07\x61\x64\x64ress\x18\x03 \x01(\tB\x06\xe0\x41\x02\xe0\x41\x05\x12\x11\n\tinterface\x18\x04 \x01(\t\x12\x19\n\x11\x64\x65lete_protection\x18\x05 \x01(\x08\x12\x34\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x03\xe0\x41\x03\x12\x0c\n\x04\x65tag\x18\x07 \x01(\t:T\xea\x41Q\n\x13xdpair/LoadBalancer\x12\x1dloadBalancers/{load_balancer}*\rloadBalancers2\x0cloadBalancerb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!xdpair/api/v1/load_balancer.proto\x12\rxdpair.api.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe7\x07\n\x0cLoadBalancer\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\xe0\x41\x08\x12\x38\n\x0c\x64isplay_name\x18\x02 \x01(\tB\"\xe0\x41\x01\xbaH\x1cr\x1a\x32\x18^[A-Za-z0-9\\-/._]{0,80}$\x12\xb2\x01\n\x07\x61\x64\x64ress\x18\x03 \x01(\tB\xa0\x01\xe0\x41\x02\xe0\x41\x05\xbaH\x96\x01r\x02x\x01\xba\x01\x8e\x01\n\x0f\x61\x64\x64ress.unicast\x12\x19must be a unicast address\x1a`!this.matches(\'^(0\\\\.0\\\\.0\\\\.0|255\\\\.255\\\\.255\\\\.255)$|^(22[4-9]|23[0-9]|127)\\\\.|^169\\\\.254\\\\.\')\x12\x1d\n\tinterface\x18\x04 \x01(\tB\n\xe0\x41\x01\xbaH\x04r\x02\x18\x0f\x12\x1e\n\x11\x64\x65lete_protection\x18\x05 \x01(\x08\x42\x03\xe0\x41\x01\x12\x34\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x03\xe0\x41\x03\x12\x11\n\x04\x65tag\x18\x07 \x01(\tB\x03\xe0\x41\x01\x12?\n\x06status\x18\x08 \x01(\x0e\x32\".xdpair.api.v1.LoadBalancer.StatusB\x0b\xe0\x41\x01\xbaH\x05\x82\x01\x02\x10\x01\x12\xcc\x02\n\x04tags\x18\t \x03(\x0b\x32%.xdpair.api.v1.LoadBalancer.TagsEntryB\x96\x02\xe0\x41\x01\xbaH\x8f\x02\x9a\x01\x8b\x02\x10\x14\"\x82\x01r\x04\x10\x01\x18@\xba\x01y\n\ttags.text\x12\x42must not begin with aliyun or acs: nor contain http:// or https://\x1a(!this.matches(\'^aliyun|^acs:|https?://\')*\x81\x01r\x03\x18\x80\x01\xba\x01y\n\ttags.text\x12\x42must not begin with aliyun or acs: nor contain http:// or https://\x1a(!this.matches(\'^aliyun|^acs:|https?://\')\x1a+\n\tTagsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\":\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\n\n\x06\x41\x43TIVE\x10\x01\x12\x0c\n\x08INACTIVE\x10\x02:T\xea\x41Q\n\x13xdpair/LoadBalancer\x12\x1dloadBalancers/{load_balancer}*\rloadBalancers2\x0cloadBalancerb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'xdpair.api.v1.load_balancer_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_LOADBALANCER_TAGSENTRY']._loaded_options = None
+  _globals['_LOADBALANCER_TAGSENTRY']._serialized_options = b'8\001'
   _globals['_LOADBALANCER'].fields_by_name['name']._loaded_options = None
   _globals['_LOADBALANCER'].fields_by_name['name']._serialized_options = b'\340A\010'
+  _globals['_LOADBALANCER'].fields_by_name['display_name']._loaded_options = None
+  _globals['_LOADBALANCER'].fields_by_name['display_name']._serialized_options = b'\340A\001\272H\034r\0322\030^[A-Za-z0-9\\-/._]{0,80}$'
   _globals['_LOADBALANCER'].fields_by_name['address']._loaded_options = None
-  _globals['_LOADBALANCER'].fields_by_name['address']._serialized_options = b'\340A\002\340A\005'
+  _globals['_LOADBALANCER'].fields_by_name['address']._serialized_options = b'\340A\002\340A\005\272H\226\001r\002x\001\272\001\216\001\n\017address.unicast\022\031must be a unicast address\032`!this.matches(\'^(0\\\\.0\\\\.0\\\\.0|255\\\\.255\\\\.255\\\\.255)$|^(22[4-9]|23[0-9]|127)\\\\.|^169\\\\.254\\\\.\')'
+  _globals['_LOADBALANCER'].fields_by_name['interface']._loaded_options = None
+  _globals['_LOADBALANCER'].fields_by_name['interface']._serialized_options = b'\340A\001\272H\004r\002\030\017'
+  _globals['_LOADBALANCER'].fields_by_name['delete_protection']._loaded_options = None
+  _globals['_LOADBALANCER'].fields_by_name['delete_protection']._serialized_options = b'\340A\001'
   _globals['_LOADBALANCER'].fields_by_name['create_time']._loaded_options = None
   _globals['_LOADBALANCER'].fields_by_name['create_time']._serialized_options = b'\340A\003'
+  _globals['_LOADBALANCER'].fields_by_name['etag']._loaded_options = None
+  _globals['_LOADBALANCER'].fields_by_name['etag']._serialized_options = b'\340A\001'
+  _globals['_LOADBALANCER'].fields_by_name['status']._loaded_options = None
+  _globals['_LOADBALANCER'].fields_by_name['status']._serialized_options = b'\340A\001\272H\005\202\001\002\020\001'
+  _globals['_LOADBALANCER'].fields_by_name['tags']._loaded_options = None
+  _globals['_LOADBALANCER'].fields_by_name['tags']._serialized_options = b'\340A\001\272H\217\002\232\001\213\002\020\024\"\202\001r\004\020\001\030@\272\001y\n\ttags.text\022Bmust not begin with aliyun or acs: nor contain http:// or https://\032(!this.matches(\'^aliyun|^acs:|https?://\')*\201\001r\003\030\200\001\272\001y\n\ttags.text\022Bmust not begin with aliyun or acs: nor contain http:// or https://\032(!this.matches(\'^aliyun|^acs:|https?://\')'
   _globals['_LOADBALANCER']._loaded_options = None
   _globals['_LOADBALANCER']._serialized_options = b'\352AQ\n\023xdpair/LoadBalancer\022\035loadBalancers/{load_balancer}*\rloadBalancers2\014loadBalancer'
-  _globals['_LOADBALANCER']._serialized_start=146
-  _globals['_LOADBALANCER']._serialized_end=426
+  _globals['_LOADBALANCER']._serialized_start=175
+  _globals['_LOADBALANCER']._serialized_end=1174
+  _globals['_LOADBALANCER_TAGSENTRY']._serialized_start=985
+  _globals['_LOADBALANCER_TAGSENTRY']._serialized_end=1028
+  _globals['_LOADBALANCER_STATUS']._serialized_start=1030
+  _globals['_LOADBALANCER_STATUS']._serialized_end=1088
 # @@protoc_insertion_point(module_scope)

@@ -22,89 +22,117 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from xdpair.api.buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from xdpair.api.v1 import listener_pb2 as xdpair_dot_api_dot_v1_dot_listener__pb2
 from xdpair.api.v1 import load_balancer_pb2 as xdpair_dot_api_dot_v1_dot_load__balancer__pb2
 from xdpair.api.v1 import server_group_pb2 as xdpair_dot_api_dot_v1_dot_server__group__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)xdpair/api/v1/load_balancer_service.proto\x12\rxdpair.api.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1cxdpair/api/v1/listener.proto\x1a!xdpair/api/v1/load_balancer.proto\x1a xdpair/api/v1/server_group.proto\"n\n\x19\x43reateLoadBalancerRequest\x12\x18\n\x10load_balancer_id\x18\x01 \x01(\t\x12\x37\n\rload_balancer\x18\x02 \x01(\x0b\x32\x1b.xdpair.api.v1.LoadBalancerB\x03\xe0\x41\x02\"C\n\x16GetLoadBalancerRequest\x12)\n\x04name\x18\x01 \x01(\tB\x1b\xe0\x41\x02\xfa\x41\x15\n\x13xdpair/LoadBalancer\"A\n\x18ListLoadBalancersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"}\n\x19ListLoadBalancersResponse\x12\x33\n\x0eload_balancers\x18\x01 \x03(\x0b\x32\x1b.xdpair.api.v1.LoadBalancer\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\"\x85\x01\n\x19UpdateLoadBalancerRequest\x12\x37\n\rload_balancer\x18\x01 \x01(\x0b\x32\x1b.xdpair.api.v1.LoadBalancerB\x03\xe0\x41\x02\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"T\n\x19\x44\x65leteLoadBalancerRequest\x12)\n\x04name\x18\x01 \x01(\tB\x1b\xe0\x41\x02\xfa\x41\x15\n\x13xdpair/LoadBalancer\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"p\n\x15\x43reateListenerRequest\x12\'\n\x06parent\x18\x01 \x01(\tB\x17\xe0\x41\x02\xfa\x41\x11\x12\x0fxdpair/Listener\x12.\n\x08listener\x18\x02 \x01(\x0b\x32\x17.xdpair.api.v1.ListenerB\x03\xe0\x41\x02\";\n\x12GetListenerRequest\x12%\n\x04name\x18\x01 \x01(\tB\x17\xe0\x41\x02\xfa\x41\x11\n\x0fxdpair/Listener\"f\n\x14ListListenersRequest\x12\'\n\x06parent\x18\x01 \x01(\tB\x17\xe0\x41\x02\xfa\x41\x11\x12\x0fxdpair/Listener\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"p\n\x15ListListenersResponse\x12*\n\tlisteners\x18\x01 \x03(\x0b\x32\x17.xdpair.api.v1.Listener\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\"x\n\x15UpdateListenerRequest\x12.\n\x08listener\x18\x01 \x01(\x0b\x32\x17.xdpair.api.v1.ListenerB\x03\xe0\x41\x02\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"L\n\x15\x44\x65leteListenerRequest\x12%\n\x04name\x18\x01 \x01(\tB\x17\xe0\x41\x02\xfa\x41\x11\n\x0fxdpair/Listener\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"=\n\x14StartListenerRequest\x12%\n\x04name\x18\x01 \x01(\tB\x17\xe0\x41\x02\xfa\x41\x11\n\x0fxdpair/Listener\"<\n\x13StopListenerRequest\x12%\n\x04name\x18\x01 \x01(\tB\x17\xe0\x41\x02\xfa\x41\x11\n\x0fxdpair/Listener\"+\n\x16GetHealthStatusRequest\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\xe0\x41\x02\"<\n\x0cHealthStatus\x12,\n\x07servers\x18\x01 \x03(\x0b\x32\x1b.xdpair.api.v1.ServerHealth\"\xc2\x03\n\x0cServerHealth\x12&\n\x08listener\x18\x01 \x01(\tB\x14\xfa\x41\x11\n\x0fxdpair/Listener\x12-\n\x0cserver_group\x18\x02 \x01(\tB\x17\xfa\x41\x14\n\x12xdpair/ServerGroup\x12-\n\x04side\x18\x03 \x01(\x0e\x32\x1f.xdpair.api.v1.ServerGroup.Side\x12\x11\n\tserver_id\x18\x04 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x05 \x01(\t\x12\x0c\n\x04port\x18\x06 \x01(\x05\x12\x30\n\x05state\x18\x07 \x01(\x0e\x32!.xdpair.api.v1.ServerHealth.State\x12\x0f\n\x07\x63hecked\x18\x08 \x01(\x08\x12\x31\n\x0elast_probe_age\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07latency\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12\r\n\x05\x65rror\x18\x0b \x01(\t\"I\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\n\n\x06NORMAL\x10\x01\x12\x0c\n\x08\x41\x42NORMAL\x10\x02\x12\x0f\n\x0bUNAVAILABLE\x10\x03\x32\xf2\x08\n\x13LoadBalancerService\x12[\n\x12\x43reateLoadBalancer\x12(.xdpair.api.v1.CreateLoadBalancerRequest\x1a\x1b.xdpair.api.v1.LoadBalancer\x12U\n\x0fGetLoadBalancer\x12%.xdpair.api.v1.GetLoadBalancerRequest\x1a\x1b.xdpair.api.v1.LoadBalancer\x12\x66\n\x11ListLoadBalancers\x12\'.xdpair.api.v1.ListLoadBalancersRequest\x1a(.xdpair.api.v1.ListLoadBalancersResponse\x12[\n\x12UpdateLoadBalancer\x12(.xdpair.api.v1.UpdateLoadBalancerRequest\x1a\x1b.xdpair.api.v1.LoadBalancer\x12V\n\x12\x44\x65leteLoadBalancer\x12(.xdpair.api.v1.DeleteLoadBalancerRequest\x1a\x16.google.protobuf.Empty\x12O\n\x0e\x43reateListener\x12$.xdpair.api.v1.CreateListenerRequest\x1a\x17.xdpair.api.v1.Listener\x12I\n\x0bGetListener\x12!.xdpair.api.v1.GetListenerRequest\x1a\x17.xdpair.api.v1.Listener\x12Z\n\rListListeners\x12#.xdpair.api.v1.ListListenersRequest\x1a$.xdpair.api.v1.ListListenersResponse\x12O\n\x0eUpdateListener\x12$.xdpair.api.v1.UpdateListenerRequest\x1a\x17.xdpair.api.v1.Listener\x12N\n\x0e\x44\x65leteListener\x12$.xdpair.api.v1.DeleteListenerRequest\x1a\x16.google.protobuf.Empty\x12M\n\rStartListener\x12#.xdpair.api.v1.StartListenerRequest\x1a\x17.xdpair.api.v1.Listener\x12K\n\x0cStopListener\x12\".xdpair.api.v1.StopListenerRequest\x1a\x17.xdpair.api.v1.Listener\x12U\n\x0fGetHealthStatus\x12%.xdpair.api.v1.GetHealthStatusRequest\x1a\x1b.xdpair.api.v1.HealthStatusb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)xdpair/api/v1/load_balancer_service.proto\x12\rxdpair.api.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cxdpair/api/v1/listener.proto\x1a!xdpair/api/v1/load_balancer.proto\x1a xdpair/api/v1/server_group.proto\"\xcc\x01\n\x19\x43reateLoadBalancerRequest\x12\x43\n\x10load_balancer_id\x18\x01 \x01(\tB)\xe0\x41\x01\xbaH#r!2\x1f^(lb-[a-z0-9][a-z0-9-]{0,58})?$\x12=\n\rload_balancer\x18\x02 \x01(\x0b\x32\x1b.xdpair.api.v1.LoadBalancerB\t\xe0\x41\x02\xbaH\x03\xc8\x01\x01\x12+\n\nrequest_id\x18\x03 \x01(\tB\x17\xe0\x41\x01\xbaH\x11r\x0f\x32\r^[!-~]{0,64}$\"_\n\x16GetLoadBalancerRequest\x12\x45\n\x04name\x18\x01 \x01(\tB7\xe0\x41\x02\xfa\x41\x15\n\x13xdpair/LoadBalancer\xbaH\x19r\x17\x32\x15^loadBalancers/[^/]+$\"o\n\x18ListLoadBalancersRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xe0\x41\x01\xbaH\x04\x1a\x02(\x00\x12\x17\n\npage_token\x18\x02 \x01(\tB\x03\xe0\x41\x01\x12\x1b\n\x06\x66ilter\x18\x03 \x01(\tB\x0b\xe0\x41\x01\xbaH\x05r\x03\x18\xd0\x0f\"}\n\x19ListLoadBalancersResponse\x12\x33\n\x0eload_balancers\x18\x01 \x03(\x0b\x32\x1b.xdpair.api.v1.LoadBalancer\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\"\x90\x01\n\x19UpdateLoadBalancerRequest\x12=\n\rload_balancer\x18\x01 \x01(\x0b\x32\x1b.xdpair.api.v1.LoadBalancerB\t\xe0\x41\x02\xbaH\x03\xd8\x01\x03\x12\x34\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x03\xe0\x41\x01\"u\n\x19\x44\x65leteLoadBalancerRequest\x12\x45\n\x04name\x18\x01 \x01(\tB7\xe0\x41\x02\xfa\x41\x15\n\x13xdpair/LoadBalancer\xbaH\x19r\x17\x32\x15^loadBalancers/[^/]+$\x12\x11\n\x04\x65tag\x18\x02 \x01(\tB\x03\xe0\x41\x01\"\xbf\x01\n\x15\x43reateListenerRequest\x12\x43\n\x06parent\x18\x01 \x01(\tB3\xe0\x41\x02\xfa\x41\x11\x12\x0fxdpair/Listener\xbaH\x19r\x17\x32\x15^loadBalancers/[^/]+$\x12\x34\n\x08listener\x18\x02 \x01(\x0b\x32\x17.xdpair.api.v1.ListenerB\t\xe0\x41\x02\xbaH\x03\xc8\x01\x01\x12+\n\nrequest_id\x18\x03 \x01(\tB\x17\xe0\x41\x01\xbaH\x11r\x0f\x32\r^[!-~]{0,64}$\"{\n\x12GetListenerRequest\x12\x65\n\x04name\x18\x01 \x01(\tBW\xe0\x41\x02\xfa\x41\x11\n\x0fxdpair/Listener\xbaH=r;29^loadBalancers/[^/]+/listeners/(tcp|udp)-[1-9][0-9]{0,4}$\"\xb0\x01\n\x14ListListenersRequest\x12\x43\n\x06parent\x18\x01 \x01(\tB3\xe0\x41\x02\xfa\x41\x11\x12\x0fxdpair/Listener\xbaH\x19r\x17\x32\x15^loadBalancers/[^/]+$\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xe0\x41\x01\xbaH\x04\x1a\x02(\x00\x12\x17\n\npage_token\x18\x03 \x01(\tB\x03\xe0\x41\x01\x12\x1b\n\x06\x66ilter\x18\x04 \x01(\tB\x0b\xe0\x41\x01\xbaH\x05r\x03\x18\xd0\x0f\"p\n\x15ListListenersResponse\x12*\n\tlisteners\x18\x01 \x03(\x0b\x32\x17.xdpair.api.v1.Listener\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x12\n\ntotal_size\x18\x03 \x01(\x05\"\x83\x01\n\x15UpdateListenerRequest\x12\x34\n\x08listener\x18\x01 \x01(\x0b\x32\x17.xdpair.api.v1.ListenerB\t\xe0\x41\x02\xbaH\x03\xd8\x01\x03\x12\x34\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x03\xe0\x41\x01\"\x91\x01\n\x15\x44\x65leteListenerRequest\x12\x65\n\x04name\x18\x01 \x01(\tBW\xe0\x41\x02\xfa\x41\x11\n\x0fxdpair/Listener\xbaH=r;29^loadBalancers/[^/]+/listeners/(tcp|udp)-[1-9][0-9]{0,4}$\x12\x11\n\x04\x65tag\x18\x02 \x01(\tB\x03\xe0\x41\x01\"}\n\x14StartListenerRequest\x12\x65\n\x04name\x18\x01 \x01(\tBW\xe0\x41\x02\xfa\x41\x11\n\x0fxdpair/Listener\xbaH=r;29^loadBalancers/[^/]+/listeners/(tcp|udp)-[1-9][0-9]{0,4}$\"|\n\x13StopListenerRequest\x12\x65\n\x04name\x18\x01 \x01(\tBW\xe0\x41\x02\xfa\x41\x11\n\x0fxdpair/Listener\xbaH=r;29^loadBalancers/[^/]+/listeners/(tcp|udp)-[1-9][0-9]{0,4}$\"n\n\x16GetHealthStatusRequest\x12T\n\x04name\x18\x01 \x01(\tBF\xe0\x41\x02\xbaH@r>2<^loadBalancers/[^/]+(/listeners/(tcp|udp)-[1-9][0-9]{0,4})?$\"<\n\x0cHealthStatus\x12,\n\x07servers\x18\x01 \x03(\x0b\x32\x1b.xdpair.api.v1.ServerHealth\"\xde\x04\n\x0cServerHealth\x12l\n\x08listener\x18\x01 \x01(\tBZ\xe0\x41\x01\xfa\x41\x11\n\x0fxdpair/Listener\xbaH@r;29^loadBalancers/[^/]+/listeners/(tcp|udp)-[1-9][0-9]{0,4}$\xd8\x01\x01\x12N\n\x0cserver_group\x18\x02 \x01(\tB8\xe0\x41\x01\xfa\x41\x14\n\x12xdpair/ServerGroup\xbaH\x1br\x16\x32\x14^serverGroups/[^/]+$\xd8\x01\x01\x12-\n\x04side\x18\x03 \x01(\x0e\x32\x1f.xdpair.api.v1.ServerGroup.Side\x12\x11\n\tserver_id\x18\x04 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x05 \x01(\t\x12\x0c\n\x04port\x18\x06 \x01(\x05\x12\x30\n\x05state\x18\x07 \x01(\x0e\x32!.xdpair.api.v1.ServerHealth.State\x12\x0f\n\x07\x63hecked\x18\x08 \x01(\x08\x12\x31\n\x0elast_probe_age\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12*\n\x07latency\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12\r\n\x05\x65rror\x18\x0b \x01(\t\x12\x33\n\x0flast_probe_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"I\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\n\n\x06NORMAL\x10\x01\x12\x0c\n\x08\x41\x42NORMAL\x10\x02\x12\x0f\n\x0bUNAVAILABLE\x10\x03\x32\xf2\x08\n\x13LoadBalancerService\x12[\n\x12\x43reateLoadBalancer\x12(.xdpair.api.v1.CreateLoadBalancerRequest\x1a\x1b.xdpair.api.v1.LoadBalancer\x12U\n\x0fGetLoadBalancer\x12%.xdpair.api.v1.GetLoadBalancerRequest\x1a\x1b.xdpair.api.v1.LoadBalancer\x12\x66\n\x11ListLoadBalancers\x12\'.xdpair.api.v1.ListLoadBalancersRequest\x1a(.xdpair.api.v1.ListLoadBalancersResponse\x12[\n\x12UpdateLoadBalancer\x12(.xdpair.api.v1.UpdateLoadBalancerRequest\x1a\x1b.xdpair.api.v1.LoadBalancer\x12V\n\x12\x44\x65leteLoadBalancer\x12(.xdpair.api.v1.DeleteLoadBalancerRequest\x1a\x16.google.protobuf.Empty\x12O\n\x0e\x43reateListener\x12$.xdpair.api.v1.CreateListenerRequest\x1a\x17.xdpair.api.v1.Listener\x12I\n\x0bGetListener\x12!.xdpair.api.v1.GetListenerRequest\x1a\x17.xdpair.api.v1.Listener\x12Z\n\rListListeners\x12#.xdpair.api.v1.ListListenersRequest\x1a$.xdpair.api.v1.ListListenersResponse\x12O\n\x0eUpdateListener\x12$.xdpair.api.v1.UpdateListenerRequest\x1a\x17.xdpair.api.v1.Listener\x12N\n\x0e\x44\x65leteListener\x12$.xdpair.api.v1.DeleteListenerRequest\x1a\x16.google.protobuf.Empty\x12M\n\rStartListener\x12#.xdpair.api.v1.StartListenerRequest\x1a\x17.xdpair.api.v1.Listener\x12K\n\x0cStopListener\x12\".xdpair.api.v1.StopListenerRequest\x1a\x17.xdpair.api.v1.Listener\x12U\n\x0fGetHealthStatus\x12%.xdpair.api.v1.GetHealthStatusRequest\x1a\x1b.xdpair.api.v1.HealthStatusb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'xdpair.api.v1.load_balancer_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_CREATELOADBALANCERREQUEST'].fields_by_name['load_balancer_id']._loaded_options = None
+  _globals['_CREATELOADBALANCERREQUEST'].fields_by_name['load_balancer_id']._serialized_options = b'\340A\001\272H#r!2\037^(lb-[a-z0-9][a-z0-9-]{0,58})?$'
   _globals['_CREATELOADBALANCERREQUEST'].fields_by_name['load_balancer']._loaded_options = None
-  _globals['_CREATELOADBALANCERREQUEST'].fields_by_name['load_balancer']._serialized_options = b'\340A\002'
+  _globals['_CREATELOADBALANCERREQUEST'].fields_by_name['load_balancer']._serialized_options = b'\340A\002\272H\003\310\001\001'
+  _globals['_CREATELOADBALANCERREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_CREATELOADBALANCERREQUEST'].fields_by_name['request_id']._serialized_options = b'\340A\001\272H\021r\0172\r^[!-~]{0,64}$'
   _globals['_GETLOADBALANCERREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_GETLOADBALANCERREQUEST'].fields_by_name['name']._serialized_options = b'\340A\002\372A\025\n\023xdpair/LoadBalancer'
+  _globals['_GETLOADBALANCERREQUEST'].fields_by_name['name']._serialized_options = b'\340A\002\372A\025\n\023xdpair/LoadBalancer\272H\031r\0272\025^loadBalancers/[^/]+$'
+  _globals['_LISTLOADBALANCERSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTLOADBALANCERSREQUEST'].fields_by_name['page_size']._serialized_options = b'\340A\001\272H\004\032\002(\000'
+  _globals['_LISTLOADBALANCERSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTLOADBALANCERSREQUEST'].fields_by_name['page_token']._serialized_options = b'\340A\001'
+  _globals['_LISTLOADBALANCERSREQUEST'].fields_by_name['filter']._loaded_options = None
+  _globals['_LISTLOADBALANCERSREQUEST'].fields_by_name['filter']._serialized_options = b'\340A\001\272H\005r\003\030\320\017'
   _globals['_UPDATELOADBALANCERREQUEST'].fields_by_name['load_balancer']._loaded_options = None
-  _globals['_UPDATELOADBALANCERREQUEST'].fields_by_name['load_balancer']._serialized_options = b'\340A\002'
+  _globals['_UPDATELOADBALANCERREQUEST'].fields_by_name['load_balancer']._serialized_options = b'\340A\002\272H\003\330\001\003'
+  _globals['_UPDATELOADBALANCERREQUEST'].fields_by_name['update_mask']._loaded_options = None
+  _globals['_UPDATELOADBALANCERREQUEST'].fields_by_name['update_mask']._serialized_options = b'\340A\001'
   _globals['_DELETELOADBALANCERREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_DELETELOADBALANCERREQUEST'].fields_by_name['name']._serialized_options = b'\340A\002\372A\025\n\023xdpair/LoadBalancer'
+  _globals['_DELETELOADBALANCERREQUEST'].fields_by_name['name']._serialized_options = b'\340A\002\372A\025\n\023xdpair/LoadBalancer\272H\031r\0272\025^loadBalancers/[^/]+$'
+  _globals['_DELETELOADBALANCERREQUEST'].fields_by_name['etag']._loaded_options = None
+  _globals['_DELETELOADBALANCERREQUEST'].fields_by_name['etag']._serialized_options = b'\340A\001'
   _globals['_CREATELISTENERREQUEST'].fields_by_name['parent']._loaded_options = None
-  _globals['_CREATELISTENERREQUEST'].fields_by_name['parent']._serialized_options = b'\340A\002\372A\021\022\017xdpair/Listener'
+  _globals['_CREATELISTENERREQUEST'].fields_by_name['parent']._serialized_options = b'\340A\002\372A\021\022\017xdpair/Listener\272H\031r\0272\025^loadBalancers/[^/]+$'
   _globals['_CREATELISTENERREQUEST'].fields_by_name['listener']._loaded_options = None
-  _globals['_CREATELISTENERREQUEST'].fields_by_name['listener']._serialized_options = b'\340A\002'
+  _globals['_CREATELISTENERREQUEST'].fields_by_name['listener']._serialized_options = b'\340A\002\272H\003\310\001\001'
+  _globals['_CREATELISTENERREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_CREATELISTENERREQUEST'].fields_by_name['request_id']._serialized_options = b'\340A\001\272H\021r\0172\r^[!-~]{0,64}$'
   _globals['_GETLISTENERREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_GETLISTENERREQUEST'].fields_by_name['name']._serialized_options = b'\340A\002\372A\021\n\017xdpair/Listener'
+  _globals['_GETLISTENERREQUEST'].fields_by_name['name']._serialized_options = b'\340A\002\372A\021\n\017xdpair/Listener\272H=r;29^loadBalancers/[^/]+/listeners/(tcp|udp)-[1-9][0-9]{0,4}$'
   _globals['_LISTLISTENERSREQUEST'].fields_by_name['parent']._loaded_options = None
-  _globals['_LISTLISTENERSREQUEST'].fields_by_name['parent']._serialized_options = b'\340A\002\372A\021\022\017xdpair/Listener'
+  _globals['_LISTLISTENERSREQUEST'].fields_by_name['parent']._serialized_options = b'\340A\002\372A\021\022\017xdpair/Listener\272H\031r\0272\025^loadBalancers/[^/]+$'
+  _globals['_LISTLISTENERSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTLISTENERSREQUEST'].fields_by_name['page_size']._serialized_options = b'\340A\001\272H\004\032\002(\000'
+  _globals['_LISTLISTENERSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTLISTENERSREQUEST'].fields_by_name['page_token']._serialized_options = b'\340A\001'
+  _globals['_LISTLISTENERSREQUEST'].fields_by_name['filter']._loaded_options = None
+  _globals['_LISTLISTENERSREQUEST'].fields_by_name['filter']._serialized_options = b'\340A\001\272H\005r\003\030\320\017'
   _globals['_UPDATELISTENERREQUEST'].fields_by_name['listener']._loaded_options = None
-  _globals['_UPDATELISTENERREQUEST'].fields_by_name['listener']._serialized_options = b'\340A\002'
+  _globals['_UPDATELISTENERREQUEST'].fields_by_name['listener']._serialized_options = b'\340A\002\272H\003\330\001\003'
+  _globals['_UPDATELISTENERREQUEST'].fields_by_name['update_mask']._loaded_options = None
+  _globals['_UPDATELISTENERREQUEST'].fields_by_name['update_mask']._serialized_options = b'\340A\001'
   _globals['_DELETELISTENERREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_DELETELISTENERREQUEST'].fields_by_name['name']._serialized_options = b'\340A\002\372A\021\n\017xdpair/Listener'
+  _globals['_DELETELISTENERREQUEST'].fields_by_name['name']._serialized_options = b'\340A\002\372A\021\n\017xdpair/Listener\272H=r;29^loadBalancers/[^/]+/listeners/(tcp|udp)-[1-9][0-9]{0,4}$'
+  _globals['_DELETELISTENERREQUEST'].fields_by_name['etag']._loaded_options = None
+  _globals['_DELETELISTENERREQUEST'].fields_by_name['etag']._serialized_options = b'\340A\001'
   _globals['_STARTLISTENERREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_STARTLISTENERREQUEST'].fields_by_name['name']._serialized_options = b'\340A\002\372A\021\n\017xdpair/Listener'
+  _globals['_STARTLISTENERREQUEST'].fields_by_name['name']._serialized_options = b'\340A\002\372A\021\n\017xdpair/Listener\272H=r;29^loadBalancers/[^/]+/listeners/(tcp|udp)-[1-9][0-9]{0,4}$'
   _globals['_STOPLISTENERREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_STOPLISTENERREQUEST'].fields_by_name['name']._serialized_options = b'\340A\002\372A\021\n\017xdpair/Listener'
+  _globals['_STOPLISTENERREQUEST'].fields_by_name['name']._serialized_options = b'\340A\002\372A\021\n\017xdpair/Listener\272H=r;29^loadBalancers/[^/]+/listeners/(tcp|udp)-[1-9][0-9]{0,4}$'
   _globals['_GETHEALTHSTATUSREQUEST'].fields_by_name['name']._loaded_options = None
-  _globals['_GETHEALTHSTATUSREQUEST'].fields_by_name['name']._serialized_options = b'\340A\002'
+  _globals['_GETHEALTHSTATUSREQUEST'].fields_by_name['name']._serialized_options = b'\340A\002\272H@r>2<^loadBalancers/[^/]+(/listeners/(tcp|udp)-[1-9][0-9]{0,4})?$'
   _globals['_SERVERHEALTH'].fields_by_name['listener']._loaded_options = None
-  _globals['_SERVERHEALTH'].fields_by_name['listener']._serialized_options = b'\372A\021\n\017xdpair/Listener'
+  _globals['_SERVERHEALTH'].fields_by_name['listener']._serialized_options = b'\340A\001\372A\021\n\017xdpair/Listener\272H@r;29^loadBalancers/[^/]+/listeners/(tcp|udp)-[1-9][0-9]{0,4}$\330\001\001'
   _globals['_SERVERHEALTH'].fields_by_name['server_group']._loaded_options = None
-  _globals['_SERVERHEALTH'].fields_by_name['server_group']._serialized_options = b'\372A\024\n\022xdpair/ServerGroup'
-  _globals['_CREATELOADBALANCERREQUEST']._serialized_start=314
-  _globals['_CREATELOADBALANCERREQUEST']._serialized_end=424
-  _globals['_GETLOADBALANCERREQUEST']._serialized_start=426
-  _globals['_GETLOADBALANCERREQUEST']._serialized_end=493
-  _globals['_LISTLOADBALANCERSREQUEST']._serialized_start=495
-  _globals['_LISTLOADBALANCERSREQUEST']._serialized_end=560
-  _globals['_LISTLOADBALANCERSRESPONSE']._serialized_start=562
-  _globals['_LISTLOADBALANCERSRESPONSE']._serialized_end=687
-  _globals['_UPDATELOADBALANCERREQUEST']._serialized_start=690
-  _globals['_UPDATELOADBALANCERREQUEST']._serialized_end=823
-  _globals['_DELETELOADBALANCERREQUEST']._serialized_start=825
-  _globals['_DELETELOADBALANCERREQUEST']._serialized_end=909
-  _globals['_CREATELISTENERREQUEST']._serialized_start=911
-  _globals['_CREATELISTENERREQUEST']._serialized_end=1023
-  _globals['_GETLISTENERREQUEST']._serialized_start=1025
-  _globals['_GETLISTENERREQUEST']._serialized_end=1084
-  _globals['_LISTLISTENERSREQUEST']._serialized_start=1086
-  _globals['_LISTLISTENERSREQUEST']._serialized_end=1188
-  _globals['_LISTLISTENERSRESPONSE']._serialized_start=1190
-  _globals['_LISTLISTENERSRESPONSE']._serialized_end=1302
-  _globals['_UPDATELISTENERREQUEST']._serialized_start=1304
-  _globals['_UPDATELISTENERREQUEST']._serialized_end=1424
-  _globals['_DELETELISTENERREQUEST']._serialized_start=1426
-  _globals['_DELETELISTENERREQUEST']._serialized_end=1502
-  _globals['_STARTLISTENERREQUEST']._serialized_start=1504
-  _globals['_STARTLISTENERREQUEST']._serialized_end=1565
-  _globals['_STOPLISTENERREQUEST']._serialized_start=1567
-  _globals['_STOPLISTENERREQUEST']._serialized_end=1627
-  _globals['_GETHEALTHSTATUSREQUEST']._serialized_start=1629
-  _globals['_GETHEALTHSTATUSREQUEST']._serialized_end=1672
-  _globals['_HEALTHSTATUS']._serialized_start=1674
-  _globals['_HEALTHSTATUS']._serialized_end=1734
-  _globals['_SERVERHEALTH']._serialized_start=1737
-  _globals['_SERVERHEALTH']._serialized_end=2187
-  _globals['_SERVERHEALTH_STATE']._serialized_start=2114
-  _globals['_SERVERHEALTH_STATE']._serialized_end=2187
-  _globals['_LOADBALANCERSERVICE']._serialized_start=2190
-  _globals['_LOADBALANCERSERVICE']._serialized_end=3328
+  _globals['_SERVERHEALTH'].fields_by_name['server_group']._serialized_options = b'\340A\001\372A\024\n\022xdpair/ServerGroup\272H\033r\0262\024^serverGroups/[^/]+$\330\001\001'
+  _globals['_CREATELOADBALANCERREQUEST']._serialized_start=377
+  _globals['_CREATELOADBALANCERREQUEST']._serialized_end=581
+  _globals['_GETLOADBALANCERREQUEST']._serialized_start=583
+  _globals['_GETLOADBALANCERREQUEST']._serialized_end=678
+  _globals['_LISTLOADBALANCERSREQUEST']._serialized_start=680
+  _globals['_LISTLOADBALANCERSREQUEST']._serialized_end=791
+  _globals['_LISTLOADBALANCERSRESPONSE']._serialized_start=793
+  _globals['_LISTLOADBALANCERSRESPONSE']._serialized_end=918
+  _globals['_UPDATELOADBALANCERREQUEST']._serialized_start=921
+  _globals['_UPDATELOADBALANCERREQUEST']._serialized_end=1065
+  _globals['_DELETELOADBALANCERREQUEST']._serialized_start=1067
+  _globals['_DELETELOADBALANCERREQUEST']._serialized_end=1184
+  _globals['_CREATELISTENERREQUEST']._serialized_start=1187
+  _globals['_CREATELISTENERREQUEST']._serialized_end=1378
+  _globals['_GETLISTENERREQUEST']._serialized_start=1380
+  _globals['_GETLISTENERREQUEST']._serialized_end=1503
+  _globals['_LISTLISTENERSREQUEST']._serialized_start=1506
+  _globals['_LISTLISTENERSREQUEST']._serialized_end=1682
+  _globals['_LISTLISTENERSRESPONSE']._serialized_start=1684
+  _globals['_LISTLISTENERSRESPONSE']._serialized_end=1796
+  _globals['_UPDATELISTENERREQUEST']._serialized_start=1799
+  _globals['_UPDATELISTENERREQUEST']._serialized_end=1930
+  _globals['_DELETELISTENERREQUEST']._serialized_start=1933
+  _globals['_DELETELISTENERREQUEST']._serialized_end=2078
+  _globals['_STARTLISTENERREQUEST']._serialized_start=2080
+  _globals['_STARTLISTENERREQUEST']._serialized_end=2205
+  _globals['_STOPLISTENERREQUEST']._serialized_start=2207
+  _globals['_STOPLISTENERREQUEST']._serialized_end=2331
+  _globals['_GETHEALTHSTATUSREQUEST']._serialized_start=2333
+  _globals['_GETHEALTHSTATUSREQUEST']._serialized_end=2443
+  _globals['_HEALTHSTATUS']._serialized_start=2445
+  _globals['_HEALTHSTATUS']._serialized_end=2505
+  _globals['_SERVERHEALTH']._serialized_start=2508
+  _globals['_SERVERHEALTH']._serialized_end=3114
+  _globals['_SERVERHEALTH_STATE']._serialized_start=3041
+  _globals['_SERVERHEALTH_STATE']._serialized_end=3114
+  _globals['_LOADBALANCERSERVICE']._serialized_start=3117
+  _globals['_LOADBALANCERSERVICE']._serialized_end=4255
 # @@protoc_insertion_point(module_scope)

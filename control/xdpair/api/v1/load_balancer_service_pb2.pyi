@@ -1,8 +1,10 @@
+from xdpair.api.buf.validate import validate_pb2 as _validate_pb2
 from google.api import field_behavior_pb2 as _field_behavior_pb2
 from google.api import resource_pb2 as _resource_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import empty_pb2 as _empty_pb2
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from xdpair.api.v1 import listener_pb2 as _listener_pb2
 from xdpair.api.v1 import load_balancer_pb2 as _load_balancer_pb2
 from xdpair.api.v1 import server_group_pb2 as _server_group_pb2
@@ -15,12 +17,14 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CreateLoadBalancerRequest(_message.Message):
-    __slots__ = ("load_balancer_id", "load_balancer")
+    __slots__ = ("load_balancer_id", "load_balancer", "request_id")
     LOAD_BALANCER_ID_FIELD_NUMBER: _ClassVar[int]
     LOAD_BALANCER_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     load_balancer_id: str
     load_balancer: _load_balancer_pb2.LoadBalancer
-    def __init__(self, load_balancer_id: _Optional[str] = ..., load_balancer: _Optional[_Union[_load_balancer_pb2.LoadBalancer, _Mapping]] = ...) -> None: ...
+    request_id: str
+    def __init__(self, load_balancer_id: _Optional[str] = ..., load_balancer: _Optional[_Union[_load_balancer_pb2.LoadBalancer, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class GetLoadBalancerRequest(_message.Message):
     __slots__ = ("name",)
@@ -29,12 +33,14 @@ class GetLoadBalancerRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class ListLoadBalancersRequest(_message.Message):
-    __slots__ = ("page_size", "page_token")
+    __slots__ = ("page_size", "page_token", "filter")
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
     page_size: int
     page_token: str
-    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    filter: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., filter: _Optional[str] = ...) -> None: ...
 
 class ListLoadBalancersResponse(_message.Message):
     __slots__ = ("load_balancers", "next_page_token", "total_size")
@@ -63,12 +69,14 @@ class DeleteLoadBalancerRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
 
 class CreateListenerRequest(_message.Message):
-    __slots__ = ("parent", "listener")
+    __slots__ = ("parent", "listener", "request_id")
     PARENT_FIELD_NUMBER: _ClassVar[int]
     LISTENER_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     parent: str
     listener: _listener_pb2.Listener
-    def __init__(self, parent: _Optional[str] = ..., listener: _Optional[_Union[_listener_pb2.Listener, _Mapping]] = ...) -> None: ...
+    request_id: str
+    def __init__(self, parent: _Optional[str] = ..., listener: _Optional[_Union[_listener_pb2.Listener, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class GetListenerRequest(_message.Message):
     __slots__ = ("name",)
@@ -77,14 +85,16 @@ class GetListenerRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class ListListenersRequest(_message.Message):
-    __slots__ = ("parent", "page_size", "page_token")
+    __slots__ = ("parent", "page_size", "page_token", "filter")
     PARENT_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
     parent: str
     page_size: int
     page_token: str
-    def __init__(self, parent: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    filter: str
+    def __init__(self, parent: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., filter: _Optional[str] = ...) -> None: ...
 
 class ListListenersResponse(_message.Message):
     __slots__ = ("listeners", "next_page_token", "total_size")
@@ -137,7 +147,7 @@ class HealthStatus(_message.Message):
     def __init__(self, servers: _Optional[_Iterable[_Union[ServerHealth, _Mapping]]] = ...) -> None: ...
 
 class ServerHealth(_message.Message):
-    __slots__ = ("listener", "server_group", "side", "server_id", "address", "port", "state", "checked", "last_probe_age", "latency", "error")
+    __slots__ = ("listener", "server_group", "side", "server_id", "address", "port", "state", "checked", "last_probe_age", "latency", "error", "last_probe_time")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[ServerHealth.State]
@@ -159,6 +169,7 @@ class ServerHealth(_message.Message):
     LAST_PROBE_AGE_FIELD_NUMBER: _ClassVar[int]
     LATENCY_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    LAST_PROBE_TIME_FIELD_NUMBER: _ClassVar[int]
     listener: str
     server_group: str
     side: _server_group_pb2.ServerGroup.Side
@@ -170,4 +181,5 @@ class ServerHealth(_message.Message):
     last_probe_age: _duration_pb2.Duration
     latency: _duration_pb2.Duration
     error: str
-    def __init__(self, listener: _Optional[str] = ..., server_group: _Optional[str] = ..., side: _Optional[_Union[_server_group_pb2.ServerGroup.Side, str]] = ..., server_id: _Optional[str] = ..., address: _Optional[str] = ..., port: _Optional[int] = ..., state: _Optional[_Union[ServerHealth.State, str]] = ..., checked: bool = ..., last_probe_age: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., latency: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., error: _Optional[str] = ...) -> None: ...
+    last_probe_time: _timestamp_pb2.Timestamp
+    def __init__(self, listener: _Optional[str] = ..., server_group: _Optional[str] = ..., side: _Optional[_Union[_server_group_pb2.ServerGroup.Side, str]] = ..., server_id: _Optional[str] = ..., address: _Optional[str] = ..., port: _Optional[int] = ..., state: _Optional[_Union[ServerHealth.State, str]] = ..., checked: bool = ..., last_probe_age: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., latency: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., error: _Optional[str] = ..., last_probe_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

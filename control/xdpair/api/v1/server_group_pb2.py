@@ -22,59 +22,90 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from xdpair.api.buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n xdpair/api/v1/server_group.proto\x12\rxdpair.api.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe3\x04\n\x0bServerGroup\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\xe0\x41\x08\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x35\n\rload_balancer\x18\x03 \x01(\tB\x1e\xe0\x41\x02\xe0\x41\x05\xfa\x41\x15\n\x13xdpair/LoadBalancer\x12\x32\n\x04kind\x18\x04 \x01(\x0e\x32\x1f.xdpair.api.v1.ServerGroup.KindB\x03\xe0\x41\x05\x12\x30\n\x07servers\x18\x05 \x03(\x0b\x32\x1a.xdpair.api.v1.GroupServerB\x03\xe0\x41\x02\x12\x36\n\x0f\x66\x61ilover_policy\x18\x06 \x01(\x0b\x32\x1d.xdpair.api.v1.FailoverPolicy\x12\x17\n\x0fprobe_secondary\x18\x07 \x01(\x08\x12\x34\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x03\xe0\x41\x03\x12-\n\x05slots\x18\t \x03(\x0b\x32\x19.xdpair.api.v1.SlotStatusB\x03\xe0\x41\x03\x12\x0c\n\x04\x65tag\x18\n \x01(\t\"3\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11PRIMARY_SECONDARY\x10\x01\"D\n\x04Side\x12\x14\n\x10SIDE_UNSPECIFIED\x10\x00\x12\x0b\n\x07PRIMARY\x10\x01\x12\r\n\tSECONDARY\x10\x02\x12\n\n\x06NOBODY\x10\x03:O\xea\x41L\n\x12xdpair/ServerGroup\x12\x1bserverGroups/{server_group}*\x0cserverGroups2\x0bserverGroup\"\xcf\x02\n\x0bGroupServer\x12\x16\n\tserver_id\x18\x01 \x01(\tB\x03\xe0\x41\x02\x12\x11\n\x04port\x18\x02 \x01(\x05\x42\x03\xe0\x41\x02\x12-\n\x04role\x18\x03 \x01(\x0e\x32\x1f.xdpair.api.v1.GroupServer.Role\x12\x13\n\x06weight\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12-\n\x04kind\x18\x05 \x01(\x0e\x32\x1f.xdpair.api.v1.GroupServer.Kind\x12\x0f\n\x07\x61\x64\x64ress\x18\x06 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x07 \x01(\t\"8\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0b\n\x07PRIMARY\x10\x01\x12\r\n\tSECONDARY\x10\x02\"7\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x07\n\x03\x45\x43S\x10\x01\x12\x07\n\x03\x45NI\x10\x02\x12\x07\n\x03\x45\x43I\x10\x03\x42\t\n\x07_weight\"\xa1\x02\n\x0e\x46\x61iloverPolicy\x12\x32\n\x05scope\x18\x01 \x01(\x0e\x32#.xdpair.api.v1.FailoverPolicy.Scope\x12\x38\n\x08\x66\x61ilback\x18\x02 \x01(\x0e\x32&.xdpair.api.v1.FailoverPolicy.Failback\x12,\n\thold_down\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"7\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\x0c\n\x08LISTENER\x10\x01\x12\t\n\x05GROUP\x10\x02\":\n\x08\x46\x61ilback\x12\x18\n\x14\x46\x41ILBACK_UNSPECIFIED\x10\x00\x12\x08\n\x04\x41UTO\x10\x01\x12\n\n\x06MANUAL\x10\x02\"\xf2\x02\n\nSlotStatus\x12\'\n\tlisteners\x18\x01 \x03(\tB\x14\xfa\x41\x11\n\x0fxdpair/Listener\x12\x30\n\x07serving\x18\x02 \x01(\x0e\x32\x1f.xdpair.api.v1.ServerGroup.Side\x12.\n\x05\x63\x61use\x18\x03 \x01(\x0e\x32\x1f.xdpair.api.v1.SlotStatus.Cause\x12/\n\x06pinned\x18\x04 \x01(\x0e\x32\x1f.xdpair.api.v1.ServerGroup.Side\x12\r\n\x05\x65poch\x18\x05 \x01(\x05\x12\x17\n\x0fprimary_healthy\x18\x06 \x01(\x08\x12/\n\x0b\x63hange_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"O\n\x05\x43\x61use\x12\x15\n\x11\x43\x41USE_UNSPECIFIED\x10\x00\x12\t\n\x05START\x10\x01\x12\n\n\x06HEALTH\x10\x02\x12\n\n\x06WEIGHT\x10\x03\x12\x0c\n\x08OPERATOR\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n xdpair/api/v1/server_group.proto\x12\rxdpair.api.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfa\r\n\x0bServerGroup\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\xe0\x41\x08\x12\x38\n\x0c\x64isplay_name\x18\x02 \x01(\tB\"\xe0\x41\x01\xbaH\x1cr\x1a\x32\x18^[A-Za-z0-9\\-/._]{0,80}$\x12Q\n\rload_balancer\x18\x03 \x01(\tB:\xe0\x41\x02\xe0\x41\x05\xfa\x41\x15\n\x13xdpair/LoadBalancer\xbaH\x19r\x17\x32\x15^loadBalancers/[^/]+$\x12=\n\x04kind\x18\x04 \x01(\x0e\x32\x1f.xdpair.api.v1.ServerGroup.KindB\x0e\xe0\x41\x01\xe0\x41\x05\xbaH\x05\x82\x01\x02\x10\x01\x12\x39\n\x07servers\x18\x05 \x03(\x0b\x32\x1a.xdpair.api.v1.GroupServerB\x0c\xe0\x41\x01\xbaH\x06\x92\x01\x03\x10\xd0\x0f\x12;\n\x0f\x66\x61ilover_policy\x18\x06 \x01(\x0b\x32\x1d.xdpair.api.v1.FailoverPolicyB\x03\xe0\x41\x01\x12\x1c\n\x0fprobe_secondary\x18\x07 \x01(\x08\x42\x03\xe0\x41\x01\x12\x34\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x03\xe0\x41\x03\x12-\n\x05slots\x18\t \x03(\x0b\x32\x19.xdpair.api.v1.SlotStatusB\x03\xe0\x41\x03\x12\x11\n\x04\x65tag\x18\n \x01(\tB\x03\xe0\x41\x01\x12\xcb\x02\n\x04tags\x18\x0b \x03(\x0b\x32$.xdpair.api.v1.ServerGroup.TagsEntryB\x96\x02\xe0\x41\x01\xbaH\x8f\x02\x9a\x01\x8b\x02\x10\x14\"\x82\x01r\x04\x10\x01\x18@\xba\x01y\n\ttags.text\x12\x42must not begin with aliyun or acs: nor contain http:// or https://\x1a(!this.matches(\'^aliyun|^acs:|https?://\')*\x81\x01r\x03\x18\x80\x01\xba\x01y\n\ttags.text\x12\x42must not begin with aliyun or acs: nor contain http:// or https://\x1a(!this.matches(\'^aliyun|^acs:|https?://\')\x1a+\n\tTagsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"N\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11PRIMARY_SECONDARY\x10\x01\x12\x0c\n\x08WEIGHTED\x10\x02\x12\x0b\n\x07\x44\x45\x46\x41ULT\x10\x03\"D\n\x04Side\x12\x14\n\x10SIDE_UNSPECIFIED\x10\x00\x12\x0b\n\x07PRIMARY\x10\x01\x12\r\n\tSECONDARY\x10\x02\x12\n\n\x06NOBODY\x10\x03:\xec\x05\xea\x41L\n\x12xdpair/ServerGroup\x12\x1bserverGroups/{server_group}*\x0cserverGroups2\x0bserverGroup\xbaH\x99\x05\x1a\xc9\x01\n\x11server_group.pair\x12@a primary/secondary group has two servers, one of them SECONDARY\x1ar!(this.kind in [0, 1]) || (this.servers.size() == 2 && (this.servers[0].role == 2) != (this.servers[1].role == 2))\x1a\x8d\x01\n\x12server_group.roles\x12\x34only servers of a primary/secondary group have roles\x1a\x41this.kind in [0, 1] || this.servers.all(server, server.role == 0)\x1a\x8d\x01\n\x12server_group.ports\x12\x35\x61 server has a port, but for those of a default group\x1a@this.servers.all(server, (server.port == 0) == (this.kind == 3))\x1a\xaa\x01\n\x15server_group.failover\x12\x44\x66\x61ilover_policy and probe_secondary are for primary/secondary groups\x1aKthis.kind in [0, 1] || !(has(this.failover_policy) || this.probe_secondary)\"\xf5\x04\n\x0bGroupServer\x12?\n\tserver_id\x18\x01 \x01(\tB,\xe0\x41\x02\xbaH&r$2\"^[A-Za-z0-9][A-Za-z0-9\\-._]{0,62}$\x12\x1c\n\x04port\x18\x02 \x01(\x05\x42\x0e\xe0\x41\x01\xbaH\x08\x1a\x06\x18\xff\xff\x03(\x00\x12:\n\x04role\x18\x03 \x01(\x0e\x32\x1f.xdpair.api.v1.GroupServer.RoleB\x0b\xe0\x41\x01\xbaH\x05\x82\x01\x02\x10\x01\x12!\n\x06weight\x18\x04 \x01(\x05\x42\x0c\xe0\x41\x01\xbaH\x06\x1a\x04\x18\x64(\x00H\x00\x88\x01\x01\x12:\n\x04kind\x18\x05 \x01(\x0e\x32\x1f.xdpair.api.v1.GroupServer.KindB\x0b\xe0\x41\x01\xbaH\x05\x82\x01\x02\x10\x01\x12\xb2\x01\n\x07\x61\x64\x64ress\x18\x06 \x01(\tB\xa0\x01\xe0\x41\x01\xbaH\x99\x01r\x02x\x01\xba\x01\x8e\x01\n\x0f\x61\x64\x64ress.unicast\x12\x19must be a unicast address\x1a`!this.matches(\'^(0\\\\.0\\\\.0\\\\.0|255\\\\.255\\\\.255\\\\.255)$|^(22[4-9]|23[0-9]|127)\\\\.|^169\\\\.254\\\\.\')\xd8\x01\x01\x12\x39\n\x0b\x64\x65scription\x18\x07 \x01(\tB$\xe0\x41\x01\xbaH\x1er\x1c\x32\x1a^[A-Za-z0-9\\-/._ ]{0,256}$\"8\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0b\n\x07PRIMARY\x10\x01\x12\r\n\tSECONDARY\x10\x02\"7\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x07\n\x03\x45\x43S\x10\x01\x12\x07\n\x03\x45NI\x10\x02\x12\x07\n\x03\x45\x43I\x10\x03\x42\t\n\x07_weight\"\xbd\x03\n\x0e\x46\x61iloverPolicy\x12?\n\x05scope\x18\x01 \x01(\x0e\x32#.xdpair.api.v1.FailoverPolicy.ScopeB\x0b\xe0\x41\x01\xbaH\x05\x82\x01\x02\x10\x01\x12\x45\n\x08\x66\x61ilback\x18\x02 \x01(\x0e\x32&.xdpair.api.v1.FailoverPolicy.FailbackB\x0b\xe0\x41\x01\xbaH\x05\x82\x01\x02\x10\x01\x12\xad\x01\n\thold_down\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationB\x7f\xe0\x41\x01\xbaHy\xaa\x01\x08\"\x04\x08\x80\xa3\x05\x32\x00\xba\x01k\n\x15\x64uration.milliseconds\x12\x1dmust be in whole milliseconds\x1a\x33string(this).matches(\'^-?[0-9]+([.][0-9]{1,3})?s$\')\"7\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\x0c\n\x08LISTENER\x10\x01\x12\t\n\x05GROUP\x10\x02\":\n\x08\x46\x61ilback\x12\x18\n\x14\x46\x41ILBACK_UNSPECIFIED\x10\x00\x12\x08\n\x04\x41UTO\x10\x01\x12\n\n\x06MANUAL\x10\x02\"\xf2\x02\n\nSlotStatus\x12\'\n\tlisteners\x18\x01 \x03(\tB\x14\xfa\x41\x11\n\x0fxdpair/Listener\x12\x30\n\x07serving\x18\x02 \x01(\x0e\x32\x1f.xdpair.api.v1.ServerGroup.Side\x12.\n\x05\x63\x61use\x18\x03 \x01(\x0e\x32\x1f.xdpair.api.v1.SlotStatus.Cause\x12/\n\x06pinned\x18\x04 \x01(\x0e\x32\x1f.xdpair.api.v1.ServerGroup.Side\x12\r\n\x05\x65poch\x18\x05 \x01(\x05\x12\x17\n\x0fprimary_healthy\x18\x06 \x01(\x08\x12/\n\x0b\x63hange_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"O\n\x05\x43\x61use\x12\x15\n\x11\x43\x41USE_UNSPECIFIED\x10\x00\x12\t\n\x05START\x10\x01\x12\n\n\x06HEALTH\x10\x02\x12\n\n\x06WEIGHT\x10\x03\x12\x0c\n\x08OPERATOR\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'xdpair.api.v1.server_group_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_SERVERGROUP_TAGSENTRY']._loaded_options = None
+  _globals['_SERVERGROUP_TAGSENTRY']._serialized_options = b'8\001'
   _globals['_SERVERGROUP'].fields_by_name['name']._loaded_options = None
   _globals['_SERVERGROUP'].fields_by_name['name']._serialized_options = b'\340A\010'
+  _globals['_SERVERGROUP'].fields_by_name['display_name']._loaded_options = None
+  _globals['_SERVERGROUP'].fields_by_name['display_name']._serialized_options = b'\340A\001\272H\034r\0322\030^[A-Za-z0-9\\-/._]{0,80}$'
   _globals['_SERVERGROUP'].fields_by_name['load_balancer']._loaded_options = None
-  _globals['_SERVERGROUP'].fields_by_name['load_balancer']._serialized_options = b'\340A\002\340A\005\372A\025\n\023xdpair/LoadBalancer'
+  _globals['_SERVERGROUP'].fields_by_name['load_balancer']._serialized_options = b'\340A\002\340A\005\372A\025\n\023xdpair/LoadBalancer\272H\031r\0272\025^loadBalancers/[^/]+$'
   _globals['_SERVERGROUP'].fields_by_name['kind']._loaded_options = None
-  _globals['_SERVERGROUP'].fields_by_name['kind']._serialized_options = b'\340A\005'
+  _globals['_SERVERGROUP'].fields_by_name['kind']._serialized_options = b'\340A\001\340A\005\272H\005\202\001\002\020\001'
   _globals['_SERVERGROUP'].fields_by_name['servers']._loaded_options = None
-  _globals['_SERVERGROUP'].fields_by_name['servers']._serialized_options = b'\340A\002'
+  _globals['_SERVERGROUP'].fields_by_name['servers']._serialized_options = b'\340A\001\272H\006\222\001\003\020\320\017'
+  _globals['_SERVERGROUP'].fields_by_name['failover_policy']._loaded_options = None
+  _globals['_SERVERGROUP'].fields_by_name['failover_policy']._serialized_options = b'\340A\001'
+  _globals['_SERVERGROUP'].fields_by_name['probe_secondary']._loaded_options = None
+  _globals['_SERVERGROUP'].fields_by_name['probe_secondary']._serialized_options = b'\340A\001'
   _globals['_SERVERGROUP'].fields_by_name['create_time']._loaded_options = None
   _globals['_SERVERGROUP'].fields_by_name['create_time']._serialized_options = b'\340A\003'
   _globals['_SERVERGROUP'].fields_by_name['slots']._loaded_options = None
   _globals['_SERVERGROUP'].fields_by_name['slots']._serialized_options = b'\340A\003'
+  _globals['_SERVERGROUP'].fields_by_name['etag']._loaded_options = None
+  _globals['_SERVERGROUP'].fields_by_name['etag']._serialized_options = b'\340A\001'
+  _globals['_SERVERGROUP'].fields_by_name['tags']._loaded_options = None
+  _globals['_SERVERGROUP'].fields_by_name['tags']._serialized_options = b'\340A\001\272H\217\002\232\001\213\002\020\024\"\202\001r\004\020\001\030@\272\001y\n\ttags.text\022Bmust not begin with aliyun or acs: nor contain http:// or https://\032(!this.matches(\'^aliyun|^acs:|https?://\')*\201\001r\003\030\200\001\272\001y\n\ttags.text\022Bmust not begin with aliyun or acs: nor contain http:// or https://\032(!this.matches(\'^aliyun|^acs:|https?://\')'
   _globals['_SERVERGROUP']._loaded_options = None
-  _globals['_SERVERGROUP']._serialized_options = b'\352AL\n\022xdpair/ServerGroup\022\033serverGroups/{server_group}*\014serverGroups2\013serverGroup'
+  _globals['_SERVERGROUP']._serialized_options = b'\352AL\n\022xdpair/ServerGroup\022\033serverGroups/{server_group}*\014serverGroups2\013serverGroup\272H\231\005\032\311\001\n\021server_group.pair\022@a primary/secondary group has two servers, one of them SECONDARY\032r!(this.kind in [0, 1]) || (this.servers.size() == 2 && (this.servers[0].role == 2) != (this.servers[1].role == 2))\032\215\001\n\022server_group.roles\0224only servers of a primary/secondary group have roles\032Athis.kind in [0, 1] || this.servers.all(server, server.role == 0)\032\215\001\n\022server_group.ports\0225a server has a port, but for those of a default group\032@this.servers.all(server, (server.port == 0) == (this.kind == 3))\032\252\001\n\025server_group.failover\022Dfailover_policy and probe_secondary are for primary/secondary groups\032Kthis.kind in [0, 1] || !(has(this.failover_policy) || this.probe_secondary)'
   _globals['_GROUPSERVER'].fields_by_name['server_id']._loaded_options = None
-  _globals['_GROUPSERVER'].fields_by_name['server_id']._serialized_options = b'\340A\002'
+  _globals['_GROUPSERVER'].fields_by_name['server_id']._serialized_options = b'\340A\002\272H&r$2\"^[A-Za-z0-9][A-Za-z0-9\\-._]{0,62}$'
   _globals['_GROUPSERVER'].fields_by_name['port']._loaded_options = None
-  _globals['_GROUPSERVER'].fields_by_name['port']._serialized_options = b'\340A\002'
+  _globals['_GROUPSERVER'].fields_by_name['port']._serialized_options = b'\340A\001\272H\010\032\006\030\377\377\003(\000'
+  _globals['_GROUPSERVER'].fields_by_name['role']._loaded_options = None
+  _globals['_GROUPSERVER'].fields_by_name['role']._serialized_options = b'\340A\001\272H\005\202\001\002\020\001'
+  _globals['_GROUPSERVER'].fields_by_name['weight']._loaded_options = None
+  _globals['_GROUPSERVER'].fields_by_name['weight']._serialized_options = b'\340A\001\272H\006\032\004\030d(\000'
+  _globals['_GROUPSERVER'].fields_by_name['kind']._loaded_options = None
+  _globals['_GROUPSERVER'].fields_by_name['kind']._serialized_options = b'\340A\001\272H\005\202\001\002\020\001'
+  _globals['_GROUPSERVER'].fields_by_name['address']._loaded_options = None
+  _globals['_GROUPSERVER'].fields_by_name['address']._serialized_options = b'\340A\001\272H\231\001r\002x\001\272\001\216\001\n\017address.unicast\022\031must be a unicast address\032`!this.matches(\'^(0\\\\.0\\\\.0\\\\.0|255\\\\.255\\\\.255\\\\.255)$|^(22[4-9]|23[0-9]|127)\\\\.|^169\\\\.254\\\\.\')\330\001\001'
+  _globals['_GROUPSERVER'].fields_by_name['description']._loaded_options = None
+  _globals['_GROUPSERVER'].fields_by_name['description']._serialized_options = b'\340A\001\272H\036r\0342\032^[A-Za-z0-9\\-/._ ]{0,256}$'
+  _globals['_FAILOVERPOLICY'].fields_by_name['scope']._loaded_options = None
+  _globals['_FAILOVERPOLICY'].fields_by_name['scope']._serialized_options = b'\340A\001\272H\005\202\001\002\020\001'
+  _globals['_FAILOVERPOLICY'].fields_by_name['failback']._loaded_options = None
+  _globals['_FAILOVERPOLICY'].fields_by_name['failback']._serialized_options = b'\340A\001\272H\005\202\001\002\020\001'
+  _globals['_FAILOVERPOLICY'].fields_by_name['hold_down']._loaded_options = None
+  _globals['_FAILOVERPOLICY'].fields_by_name['hold_down']._serialized_options = b'\340A\001\272Hy\252\001\010\"\004\010\200\243\0052\000\272\001k\n\025duration.milliseconds\022\035must be in whole milliseconds\0323string(this).matches(\'^-?[0-9]+([.][0-9]{1,3})?s$\')'
   _globals['_SLOTSTATUS'].fields_by_name['listeners']._loaded_options = None
   _globals['_SLOTSTATUS'].fields_by_name['listeners']._serialized_options = b'\372A\021\n\017xdpair/Listener'
-  _globals['_SERVERGROUP']._serialized_start=177
-  _globals['_SERVERGROUP']._serialized_end=788
-  _globals['_SERVERGROUP_KIND']._serialized_start=586
-  _globals['_SERVERGROUP_KIND']._serialized_end=637
-  _globals['_SERVERGROUP_SIDE']._serialized_start=639
-  _globals['_SERVERGROUP_SIDE']._serialized_end=707
-  _globals['_GROUPSERVER']._serialized_start=791
-  _globals['_GROUPSERVER']._serialized_end=1126
-  _globals['_GROUPSERVER_ROLE']._serialized_start=1002
-  _globals['_GROUPSERVER_ROLE']._serialized_end=1058
-  _globals['_GROUPSERVER_KIND']._serialized_start=1060
-  _globals['_GROUPSERVER_KIND']._serialized_end=1115
-  _globals['_FAILOVERPOLICY']._serialized_start=1129
-  _globals['_FAILOVERPOLICY']._serialized_end=1418
-  _globals['_FAILOVERPOLICY_SCOPE']._serialized_start=1303
-  _globals['_FAILOVERPOLICY_SCOPE']._serialized_end=1358
-  _globals['_FAILOVERPOLICY_FAILBACK']._serialized_start=1360
-  _globals['_FAILOVERPOLICY_FAILBACK']._serialized_end=1418
-  _globals['_SLOTSTATUS']._serialized_start=1421
-  _globals['_SLOTSTATUS']._serialized_end=1791
-  _globals['_SLOTSTATUS_CAUSE']._serialized_start=1712
-  _globals['_SLOTSTATUS_CAUSE']._serialized_end=1791
+  _globals['_SERVERGROUP']._serialized_start=206
+  _globals['_SERVERGROUP']._serialized_end=1992
+  _globals['_SERVERGROUP_TAGSENTRY']._serialized_start=1048
+  _globals['_SERVERGROUP_TAGSENTRY']._serialized_end=1091
+  _globals['_SERVERGROUP_KIND']._serialized_start=1093
+  _globals['_SERVERGROUP_KIND']._serialized_end=1171
+  _globals['_SERVERGROUP_SIDE']._serialized_start=1173
+  _globals['_SERVERGROUP_SIDE']._serialized_end=1241
+  _globals['_GROUPSERVER']._serialized_start=1995
+  _globals['_GROUPSERVER']._serialized_end=2624
+  _globals['_GROUPSERVER_ROLE']._serialized_start=2500
+  _globals['_GROUPSERVER_ROLE']._serialized_end=2556
+  _globals['_GROUPSERVER_KIND']._serialized_start=2558
+  _globals['_GROUPSERVER_KIND']._serialized_end=2613
+  _globals['_FAILOVERPOLICY']._serialized_start=2627
+  _globals['_FAILOVERPOLICY']._serialized_end=3072
+  _globals['_FAILOVERPOLICY_SCOPE']._serialized_start=2957
+  _globals['_FAILOVERPOLICY_SCOPE']._serialized_end=3012
+  _globals['_FAILOVERPOLICY_FAILBACK']._serialized_start=3014
+  _globals['_FAILOVERPOLICY_FAILBACK']._serialized_end=3072
+  _globals['_SLOTSTATUS']._serialized_start=3075
+  _globals['_SLOTSTATUS']._serialized_end=3445
+  _globals['_SLOTSTATUS_CAUSE']._serialized_start=3366
+  _globals['_SLOTSTATUS_CAUSE']._serialized_end=3445
 # @@protoc_insertion_point(module_scope)

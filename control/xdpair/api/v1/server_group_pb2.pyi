@@ -1,3 +1,4 @@
+from xdpair.api.buf.validate import validate_pb2 as _validate_pb2
 from google.api import field_behavior_pb2 as _field_behavior_pb2
 from google.api import resource_pb2 as _resource_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
@@ -11,13 +12,17 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ServerGroup(_message.Message):
-    __slots__ = ("name", "display_name", "load_balancer", "kind", "servers", "failover_policy", "probe_secondary", "create_time", "slots", "etag")
+    __slots__ = ("name", "display_name", "load_balancer", "kind", "servers", "failover_policy", "probe_secondary", "create_time", "slots", "etag", "tags")
     class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         KIND_UNSPECIFIED: _ClassVar[ServerGroup.Kind]
         PRIMARY_SECONDARY: _ClassVar[ServerGroup.Kind]
+        WEIGHTED: _ClassVar[ServerGroup.Kind]
+        DEFAULT: _ClassVar[ServerGroup.Kind]
     KIND_UNSPECIFIED: ServerGroup.Kind
     PRIMARY_SECONDARY: ServerGroup.Kind
+    WEIGHTED: ServerGroup.Kind
+    DEFAULT: ServerGroup.Kind
     class Side(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         SIDE_UNSPECIFIED: _ClassVar[ServerGroup.Side]
@@ -28,6 +33,13 @@ class ServerGroup(_message.Message):
     PRIMARY: ServerGroup.Side
     SECONDARY: ServerGroup.Side
     NOBODY: ServerGroup.Side
+    class TagsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     NAME_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     LOAD_BALANCER_FIELD_NUMBER: _ClassVar[int]
@@ -38,6 +50,7 @@ class ServerGroup(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     SLOTS_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
     name: str
     display_name: str
     load_balancer: str
@@ -48,7 +61,8 @@ class ServerGroup(_message.Message):
     create_time: _timestamp_pb2.Timestamp
     slots: _containers.RepeatedCompositeFieldContainer[SlotStatus]
     etag: str
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., load_balancer: _Optional[str] = ..., kind: _Optional[_Union[ServerGroup.Kind, str]] = ..., servers: _Optional[_Iterable[_Union[GroupServer, _Mapping]]] = ..., failover_policy: _Optional[_Union[FailoverPolicy, _Mapping]] = ..., probe_secondary: bool = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., slots: _Optional[_Iterable[_Union[SlotStatus, _Mapping]]] = ..., etag: _Optional[str] = ...) -> None: ...
+    tags: _containers.ScalarMap[str, str]
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., load_balancer: _Optional[str] = ..., kind: _Optional[_Union[ServerGroup.Kind, str]] = ..., servers: _Optional[_Iterable[_Union[GroupServer, _Mapping]]] = ..., failover_policy: _Optional[_Union[FailoverPolicy, _Mapping]] = ..., probe_secondary: bool = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., slots: _Optional[_Iterable[_Union[SlotStatus, _Mapping]]] = ..., etag: _Optional[str] = ..., tags: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class GroupServer(_message.Message):
     __slots__ = ("server_id", "port", "role", "weight", "kind", "address", "description")

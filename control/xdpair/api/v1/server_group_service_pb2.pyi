@@ -1,3 +1,4 @@
+from xdpair.api.buf.validate import validate_pb2 as _validate_pb2
 from google.api import field_behavior_pb2 as _field_behavior_pb2
 from google.api import resource_pb2 as _resource_pb2
 from google.protobuf import empty_pb2 as _empty_pb2
@@ -11,12 +12,14 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CreateServerGroupRequest(_message.Message):
-    __slots__ = ("server_group_id", "server_group")
+    __slots__ = ("server_group_id", "server_group", "request_id")
     SERVER_GROUP_ID_FIELD_NUMBER: _ClassVar[int]
     SERVER_GROUP_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     server_group_id: str
     server_group: _server_group_pb2.ServerGroup
-    def __init__(self, server_group_id: _Optional[str] = ..., server_group: _Optional[_Union[_server_group_pb2.ServerGroup, _Mapping]] = ...) -> None: ...
+    request_id: str
+    def __init__(self, server_group_id: _Optional[str] = ..., server_group: _Optional[_Union[_server_group_pb2.ServerGroup, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class GetServerGroupRequest(_message.Message):
     __slots__ = ("name",)
@@ -25,14 +28,16 @@ class GetServerGroupRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class ListServerGroupsRequest(_message.Message):
-    __slots__ = ("load_balancer", "page_size", "page_token")
+    __slots__ = ("load_balancer", "page_size", "page_token", "filter")
     LOAD_BALANCER_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
     load_balancer: str
     page_size: int
     page_token: str
-    def __init__(self, load_balancer: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+    filter: str
+    def __init__(self, load_balancer: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., filter: _Optional[str] = ...) -> None: ...
 
 class ListServerGroupsResponse(_message.Message):
     __slots__ = ("server_groups", "next_page_token", "total_size")
@@ -59,6 +64,66 @@ class DeleteServerGroupRequest(_message.Message):
     name: str
     etag: str
     def __init__(self, name: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
+
+class GroupServerKey(_message.Message):
+    __slots__ = ("server_id", "port")
+    SERVER_ID_FIELD_NUMBER: _ClassVar[int]
+    PORT_FIELD_NUMBER: _ClassVar[int]
+    server_id: str
+    port: int
+    def __init__(self, server_id: _Optional[str] = ..., port: _Optional[int] = ...) -> None: ...
+
+class GroupServerWeight(_message.Message):
+    __slots__ = ("server_id", "port", "weight")
+    SERVER_ID_FIELD_NUMBER: _ClassVar[int]
+    PORT_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    server_id: str
+    port: int
+    weight: int
+    def __init__(self, server_id: _Optional[str] = ..., port: _Optional[int] = ..., weight: _Optional[int] = ...) -> None: ...
+
+class AddServersRequest(_message.Message):
+    __slots__ = ("name", "servers", "etag")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SERVERS_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    servers: _containers.RepeatedCompositeFieldContainer[_server_group_pb2.GroupServer]
+    etag: str
+    def __init__(self, name: _Optional[str] = ..., servers: _Optional[_Iterable[_Union[_server_group_pb2.GroupServer, _Mapping]]] = ..., etag: _Optional[str] = ...) -> None: ...
+
+class RemoveServersRequest(_message.Message):
+    __slots__ = ("name", "servers", "etag")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SERVERS_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    servers: _containers.RepeatedCompositeFieldContainer[GroupServerKey]
+    etag: str
+    def __init__(self, name: _Optional[str] = ..., servers: _Optional[_Iterable[_Union[GroupServerKey, _Mapping]]] = ..., etag: _Optional[str] = ...) -> None: ...
+
+class ReplaceServersRequest(_message.Message):
+    __slots__ = ("name", "old_servers", "new_servers", "etag")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    OLD_SERVERS_FIELD_NUMBER: _ClassVar[int]
+    NEW_SERVERS_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    old_servers: _containers.RepeatedCompositeFieldContainer[GroupServerKey]
+    new_servers: _containers.RepeatedCompositeFieldContainer[_server_group_pb2.GroupServer]
+    etag: str
+    def __init__(self, name: _Optional[str] = ..., old_servers: _Optional[_Iterable[_Union[GroupServerKey, _Mapping]]] = ..., new_servers: _Optional[_Iterable[_Union[_server_group_pb2.GroupServer, _Mapping]]] = ..., etag: _Optional[str] = ...) -> None: ...
+
+class SetServerWeightsRequest(_message.Message):
+    __slots__ = ("name", "weights", "etag")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    weights: _containers.RepeatedCompositeFieldContainer[GroupServerWeight]
+    etag: str
+    def __init__(self, name: _Optional[str] = ..., weights: _Optional[_Iterable[_Union[GroupServerWeight, _Mapping]]] = ..., etag: _Optional[str] = ...) -> None: ...
 
 class SwitchoverRequest(_message.Message):
     __slots__ = ("name", "listener", "to")

@@ -64,6 +64,26 @@ class ServerGroupServiceStub(object):
                 request_serializer=xdpair_dot_api_dot_v1_dot_server__group__service__pb2.DeleteServerGroupRequest.SerializeToString,
                 response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
                 _registered_method=True)
+        self.AddServers = channel.unary_unary(
+                '/xdpair.api.v1.ServerGroupService/AddServers',
+                request_serializer=xdpair_dot_api_dot_v1_dot_server__group__service__pb2.AddServersRequest.SerializeToString,
+                response_deserializer=xdpair_dot_api_dot_v1_dot_server__group__pb2.ServerGroup.FromString,
+                _registered_method=True)
+        self.RemoveServers = channel.unary_unary(
+                '/xdpair.api.v1.ServerGroupService/RemoveServers',
+                request_serializer=xdpair_dot_api_dot_v1_dot_server__group__service__pb2.RemoveServersRequest.SerializeToString,
+                response_deserializer=xdpair_dot_api_dot_v1_dot_server__group__pb2.ServerGroup.FromString,
+                _registered_method=True)
+        self.ReplaceServers = channel.unary_unary(
+                '/xdpair.api.v1.ServerGroupService/ReplaceServers',
+                request_serializer=xdpair_dot_api_dot_v1_dot_server__group__service__pb2.ReplaceServersRequest.SerializeToString,
+                response_deserializer=xdpair_dot_api_dot_v1_dot_server__group__pb2.ServerGroup.FromString,
+                _registered_method=True)
+        self.SetServerWeights = channel.unary_unary(
+                '/xdpair.api.v1.ServerGroupService/SetServerWeights',
+                request_serializer=xdpair_dot_api_dot_v1_dot_server__group__service__pb2.SetServerWeightsRequest.SerializeToString,
+                response_deserializer=xdpair_dot_api_dot_v1_dot_server__group__pb2.ServerGroup.FromString,
+                _registered_method=True)
         self.Switchover = channel.unary_unary(
                 '/xdpair.api.v1.ServerGroupService/Switchover',
                 request_serializer=xdpair_dot_api_dot_v1_dot_server__group__service__pb2.SwitchoverRequest.SerializeToString,
@@ -93,7 +113,7 @@ class ServerGroupServiceServicer(object):
     """
 
     def CreateServerGroup(self, request, context):
-        """Creates a group.
+        """Creates a primary/secondary or weighted group. Default groups come with their load balancers.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -114,14 +134,42 @@ class ServerGroupServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def UpdateServerGroup(self, request, context):
-        """Changes a group, in use or not.
+        """Changes a group, in use or not. A default group can be given servers and tags.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteServerGroup(self, request, context):
-        """Deletes a group that no listener uses.
+        """Deletes a group that no listener uses and that is not a load balancer's default group.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddServers(self, request, context):
+        """Adds servers to a weighted or default group.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveServers(self, request, context):
+        """Removes servers from a weighted or default group.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReplaceServers(self, request, context):
+        """Removes servers from a weighted or default group and adds others, in one step.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetServerWeights(self, request, context):
+        """Changes weights, in a group of any kind.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -184,6 +232,26 @@ def add_ServerGroupServiceServicer_to_server(servicer, server):
                     servicer.DeleteServerGroup,
                     request_deserializer=xdpair_dot_api_dot_v1_dot_server__group__service__pb2.DeleteServerGroupRequest.FromString,
                     response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
+            'AddServers': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddServers,
+                    request_deserializer=xdpair_dot_api_dot_v1_dot_server__group__service__pb2.AddServersRequest.FromString,
+                    response_serializer=xdpair_dot_api_dot_v1_dot_server__group__pb2.ServerGroup.SerializeToString,
+            ),
+            'RemoveServers': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveServers,
+                    request_deserializer=xdpair_dot_api_dot_v1_dot_server__group__service__pb2.RemoveServersRequest.FromString,
+                    response_serializer=xdpair_dot_api_dot_v1_dot_server__group__pb2.ServerGroup.SerializeToString,
+            ),
+            'ReplaceServers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReplaceServers,
+                    request_deserializer=xdpair_dot_api_dot_v1_dot_server__group__service__pb2.ReplaceServersRequest.FromString,
+                    response_serializer=xdpair_dot_api_dot_v1_dot_server__group__pb2.ServerGroup.SerializeToString,
+            ),
+            'SetServerWeights': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetServerWeights,
+                    request_deserializer=xdpair_dot_api_dot_v1_dot_server__group__service__pb2.SetServerWeightsRequest.FromString,
+                    response_serializer=xdpair_dot_api_dot_v1_dot_server__group__pb2.ServerGroup.SerializeToString,
             ),
             'Switchover': grpc.unary_unary_rpc_method_handler(
                     servicer.Switchover,
@@ -344,6 +412,114 @@ class ServerGroupService(object):
             '/xdpair.api.v1.ServerGroupService/DeleteServerGroup',
             xdpair_dot_api_dot_v1_dot_server__group__service__pb2.DeleteServerGroupRequest.SerializeToString,
             google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddServers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/xdpair.api.v1.ServerGroupService/AddServers',
+            xdpair_dot_api_dot_v1_dot_server__group__service__pb2.AddServersRequest.SerializeToString,
+            xdpair_dot_api_dot_v1_dot_server__group__pb2.ServerGroup.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveServers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/xdpair.api.v1.ServerGroupService/RemoveServers',
+            xdpair_dot_api_dot_v1_dot_server__group__service__pb2.RemoveServersRequest.SerializeToString,
+            xdpair_dot_api_dot_v1_dot_server__group__pb2.ServerGroup.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplaceServers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/xdpair.api.v1.ServerGroupService/ReplaceServers',
+            xdpair_dot_api_dot_v1_dot_server__group__service__pb2.ReplaceServersRequest.SerializeToString,
+            xdpair_dot_api_dot_v1_dot_server__group__pb2.ServerGroup.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetServerWeights(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/xdpair.api.v1.ServerGroupService/SetServerWeights',
+            xdpair_dot_api_dot_v1_dot_server__group__service__pb2.SetServerWeightsRequest.SerializeToString,
+            xdpair_dot_api_dot_v1_dot_server__group__pb2.ServerGroup.FromString,
             options,
             channel_credentials,
             insecure,

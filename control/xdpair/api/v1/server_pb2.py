@@ -22,23 +22,34 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from xdpair.api.buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1axdpair/api/v1/server.proto\x12\rxdpair.api.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\"\x8b\x01\n\x06Server\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\xe0\x41\x08\x12\x14\n\x07\x61\x64\x64ress\x18\x02 \x01(\tB\x03\xe0\x41\x02\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t:5\xea\x41\x32\n\rxdpair/Server\x12\x10servers/{server}*\x07servers2\x06serverb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1axdpair/api/v1/server.proto\x12\rxdpair.api.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\"\xc8\x05\n\x06Server\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\xe0\x41\x08\x12\xaf\x01\n\x07\x61\x64\x64ress\x18\x02 \x01(\tB\x9d\x01\xe0\x41\x02\xbaH\x96\x01r\x02x\x01\xba\x01\x8e\x01\n\x0f\x61\x64\x64ress.unicast\x12\x19must be a unicast address\x1a`!this.matches(\'^(0\\\\.0\\\\.0\\\\.0|255\\\\.255\\\\.255\\\\.255)$|^(22[4-9]|23[0-9]|127)\\\\.|^169\\\\.254\\\\.\')\x12\x39\n\x0b\x64\x65scription\x18\x03 \x01(\tB$\xe0\x41\x01\xbaH\x1er\x1c\x32\x1a^[A-Za-z0-9\\-/._ ]{0,256}$\x12\x11\n\x04\x65tag\x18\x04 \x01(\tB\x03\xe0\x41\x01\x12\xc6\x02\n\x04tags\x18\x05 \x03(\x0b\x32\x1f.xdpair.api.v1.Server.TagsEntryB\x96\x02\xe0\x41\x01\xbaH\x8f\x02\x9a\x01\x8b\x02\x10\x14\"\x82\x01r\x04\x10\x01\x18@\xba\x01y\n\ttags.text\x12\x42must not begin with aliyun or acs: nor contain http:// or https://\x1a(!this.matches(\'^aliyun|^acs:|https?://\')*\x81\x01r\x03\x18\x80\x01\xba\x01y\n\ttags.text\x12\x42must not begin with aliyun or acs: nor contain http:// or https://\x1a(!this.matches(\'^aliyun|^acs:|https?://\')\x1a+\n\tTagsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01:5\xea\x41\x32\n\rxdpair/Server\x12\x10servers/{server}*\x07servers2\x06serverb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'xdpair.api.v1.server_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_SERVER_TAGSENTRY']._loaded_options = None
+  _globals['_SERVER_TAGSENTRY']._serialized_options = b'8\001'
   _globals['_SERVER'].fields_by_name['name']._loaded_options = None
   _globals['_SERVER'].fields_by_name['name']._serialized_options = b'\340A\010'
   _globals['_SERVER'].fields_by_name['address']._loaded_options = None
-  _globals['_SERVER'].fields_by_name['address']._serialized_options = b'\340A\002'
+  _globals['_SERVER'].fields_by_name['address']._serialized_options = b'\340A\002\272H\226\001r\002x\001\272\001\216\001\n\017address.unicast\022\031must be a unicast address\032`!this.matches(\'^(0\\\\.0\\\\.0\\\\.0|255\\\\.255\\\\.255\\\\.255)$|^(22[4-9]|23[0-9]|127)\\\\.|^169\\\\.254\\\\.\')'
+  _globals['_SERVER'].fields_by_name['description']._loaded_options = None
+  _globals['_SERVER'].fields_by_name['description']._serialized_options = b'\340A\001\272H\036r\0342\032^[A-Za-z0-9\\-/._ ]{0,256}$'
+  _globals['_SERVER'].fields_by_name['etag']._loaded_options = None
+  _globals['_SERVER'].fields_by_name['etag']._serialized_options = b'\340A\001'
+  _globals['_SERVER'].fields_by_name['tags']._loaded_options = None
+  _globals['_SERVER'].fields_by_name['tags']._serialized_options = b'\340A\001\272H\217\002\232\001\213\002\020\024\"\202\001r\004\020\001\030@\272\001y\n\ttags.text\022Bmust not begin with aliyun or acs: nor contain http:// or https://\032(!this.matches(\'^aliyun|^acs:|https?://\')*\201\001r\003\030\200\001\272\001y\n\ttags.text\022Bmust not begin with aliyun or acs: nor contain http:// or https://\032(!this.matches(\'^aliyun|^acs:|https?://\')'
   _globals['_SERVER']._loaded_options = None
   _globals['_SERVER']._serialized_options = b'\352A2\n\rxdpair/Server\022\020servers/{server}*\007servers2\006server'
-  _globals['_SERVER']._serialized_start=106
-  _globals['_SERVER']._serialized_end=245
+  _globals['_SERVER']._serialized_start=135
+  _globals['_SERVER']._serialized_end=847
+  _globals['_SERVER_TAGSENTRY']._serialized_start=749
+  _globals['_SERVER_TAGSENTRY']._serialized_end=792
 # @@protoc_insertion_point(module_scope)

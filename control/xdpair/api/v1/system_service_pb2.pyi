@@ -88,7 +88,7 @@ class ListenerCounters(_message.Message):
     def __init__(self, listener: _Optional[str] = ..., counters: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class ServerCounters(_message.Message):
-    __slots__ = ("server_group", "side", "counters")
+    __slots__ = ("server_group", "side", "counters", "listener", "address", "port")
     class CountersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -99,7 +99,13 @@ class ServerCounters(_message.Message):
     SERVER_GROUP_FIELD_NUMBER: _ClassVar[int]
     SIDE_FIELD_NUMBER: _ClassVar[int]
     COUNTERS_FIELD_NUMBER: _ClassVar[int]
+    LISTENER_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    PORT_FIELD_NUMBER: _ClassVar[int]
     server_group: str
     side: _server_group_pb2.ServerGroup.Side
     counters: _containers.ScalarMap[str, int]
-    def __init__(self, server_group: _Optional[str] = ..., side: _Optional[_Union[_server_group_pb2.ServerGroup.Side, str]] = ..., counters: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    listener: str
+    address: str
+    port: int
+    def __init__(self, server_group: _Optional[str] = ..., side: _Optional[_Union[_server_group_pb2.ServerGroup.Side, str]] = ..., counters: _Optional[_Mapping[str, int]] = ..., listener: _Optional[str] = ..., address: _Optional[str] = ..., port: _Optional[int] = ...) -> None: ...

@@ -32,7 +32,7 @@ def event_to_pb(event: Event) -> pb.Event:
         kind=event.kind.name,
         load_balancer=names.load_balancer_name(event.lb_id) if event.lb_id else "",
         server_group=names.group_name(event.group_id) if event.group_id else "",
-        listener=_listener_name(event.listener),
+        listener=listener_name(event.listener),
         from_side=_side(event.kind, event.from_side),
         to_side=_side(event.kind, event.to_side),
         cause=event.cause,
@@ -48,7 +48,7 @@ def _side(kind: EventKind, side: Side | None) -> str:
     return "SIDE_UNSPECIFIED" if side is None and kind not in _ABOUT_SIDES else side_to_pb(side)
 
 
-def _listener_name(text: str) -> str:
+def listener_name(text: str) -> str:
     """Make ``lb-x/tcp-80`` a resource name; such text may speak of a listener that is gone."""
     lb_id, _, listener = text.partition("/")
     return f"{names.load_balancer_name(lb_id)}/listeners/{listener}" if listener else ""

@@ -1,35 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``Listener`` with its health check and traffic policy."""
+"""``Listener`` with its health check; its traffic policy is in ``convert.traffic``."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
 
 from xdpair.api.v1 import listener_pb2 as pb
 from xdpair.core import errors
 from xdpair.core.model import (
+    AccessControlList,
+    AclType,
     CheckKind,
-    FlowAction,
     HealthCheck,
     Listener,
     ListenerKey,
     Protocol,
-    TrafficPolicy,
+    default_group_id,
 )
 from xdpair.rpc import names
+from xdpair.rpc.convert.acl import policy_from_pb, policy_to_pb
 from xdpair.rpc.convert.scalars import (
     enum_from_pb,
     ms_from_pb,
     ms_to_pb,
-    s_from_pb,
     time_to_pb,
 )
+from xdpair.rpc.convert.traffic import traffic_from_pb, traffic_to_pb
 from xdpair.rpc.updates import etag_of
 
 _DEFAULT_CHECK = HealthCheck()
 _DEFAULT_TYPE = {Protocol.TCP: CheckKind.TCP, Protocol.UDP: CheckKind.UDP}
+_LAYER_7 = (pb.Listener.HTTP, pb.Listener.HTTPS)
 
 
 def listener_key_from_pb(lb_id: str, message: pb.Listener) -> ListenerKey:
-    """Return what the listener is known by. Raises ``InvalidInput``."""
+    """Return what the listener is known by. Raises ``InvalidInput``, or ``NotSupported`` for what
+    is carried above layer 4.
+    """
+    if message.protocol in _LAYER_7:
+        raise errors.NotSupported(
+            "The loadbalancer does not support such action: its listeners are of layer 4",
+            field="protocol",
+        )
     if message.protocol == pb.Listener.PROTOCOL_UNSPECIFIED:
         raise errors.MissingParameter("protocol is missing: TCP or UDP", field="protocol")
     protocol = enum_from_pb(message.protocol, pb.Listener.Protocol, Protocol, None, "protocol")
@@ -37,19 +49,33 @@ def listener_key_from_pb(lb_id: str, message: pb.Listener) -> ListenerKey:
 
 
 def listener_from_pb(key: ListenerKey, message: pb.Listener) -> Listener:
-    """Return a stopped listener. Raises ``InvalidInput``."""
-    if not message.server_group:
-        raise errors.MissingParameter("a listener needs a server group", field="server_group")
+    """Return a stopped listener. Raises ``InvalidInput`` or ``NotSupported``."""
+    if message.proxy_protocol_v2_enabled:
+        raise errors.NotSupported(
+            "The loadbalancer does not support such action: servers see the client's address as "
+            "it is, without a PROXY header",
+            field="proxy_protocol_v2_enabled",
+        )
     return Listener(
         key=key,
-        group_id=names.group_id(message.server_group, "server_group"),
+        group_id=(
+            names.group_id(message.server_group, "server_group")
+            if message.server_group
+            else default_group_id(key.lb_id)
+        ),
         description=message.description,
         check=_check_from_pb(message.health_check, key.protocol),
-        traffic=_traffic_from_pb(message.traffic_policy, key.protocol),
+        traffic=traffic_from_pb(message.traffic_policy, key.protocol),
+        server_port=message.server_port or None,
+        acl=policy_from_pb(message.acl) if message.HasField("acl") else None,
+        tags=dict(message.tags),
     )
 
 
-def listener_to_pb(listener: Listener) -> pb.Listener:
+def listener_to_pb(listener: Listener, acls: Mapping[str, AccessControlList]) -> pb.Listener:
+    """Args:
+    acls: by id; the listener's must be among them.
+    """
     message = pb.Listener(
         name=names.listener_name(listener.key),
         protocol=listener.key.protocol.name,
@@ -57,12 +83,24 @@ def listener_to_pb(listener: Listener) -> pb.Listener:
         server_group=names.group_name(listener.group_id),
         description=listener.description,
         health_check=_check_to_pb(listener.check),
-        traffic_policy=_traffic_to_pb(listener.traffic),
+        traffic_policy=traffic_to_pb(listener.traffic),
         state=listener.state.name,
         create_time=time_to_pb(listener.create_time_s),
+        server_port=listener.server_port or 0,
+        acl=policy_to_pb(listener.acl),
+        tags=listener.tags,
     )
     message.etag = etag_of(message)
+    message.warnings.extend(_warnings(listener, acls))
     return message
+
+
+def _warnings(listener: Listener, acls: Mapping[str, AccessControlList]) -> Iterator[str]:
+    policy = listener.acl
+    if policy is None or policy.type is not AclType.WHITE:
+        return
+    if not any(acls[acl_id].entries for acl_id in policy.acl_ids):
+        yield f"nobody may come: white and empty: {', '.join(policy.acl_ids)}"
 
 
 def _check_from_pb(message: pb.HealthCheck, protocol: Protocol) -> HealthCheck:
@@ -114,34 +152,4 @@ def _check_to_pb(check: HealthCheck) -> pb.HealthCheck:
         http_codes=[f"HTTP_{digit}XX" for digit in sorted(check.http_codes)],
         udp_request=check.udp_request,
         udp_expected=check.udp_expected,
-    )
-
-
-def _traffic_from_pb(message: pb.TrafficPolicy, protocol: Protocol) -> TrafficPolicy:
-    default = TrafficPolicy.default_for(protocol)
-    actions = pb.TrafficPolicy.FlowAction
-    return TrafficPolicy(
-        on_failover=enum_from_pb(
-            message.on_failover,
-            actions,
-            FlowAction,
-            default.on_failover,
-            "traffic_policy.on_failover",
-        ),
-        on_failback=enum_from_pb(
-            message.on_failback,
-            actions,
-            FlowAction,
-            default.on_failback,
-            "traffic_policy.on_failback",
-        ),
-        drain_timeout_s=s_from_pb(message.drain_timeout, "traffic_policy.drain_timeout"),
-    )
-
-
-def _traffic_to_pb(traffic: TrafficPolicy) -> pb.TrafficPolicy:
-    return pb.TrafficPolicy(
-        on_failover=traffic.on_failover.name,
-        on_failback=traffic.on_failback.name,
-        drain_timeout=ms_to_pb(traffic.drain_timeout_s * 1000),
     )

@@ -16,6 +16,7 @@ def server_from_pb(server_id: str, message: pb.Server) -> Server:
         server_id=server_id,
         address=address_from_pb(message.address, "address"),
         description=message.description,
+        tags=dict(message.tags),
     )
 
 
@@ -24,6 +25,7 @@ def server_to_pb(server: Server) -> pb.Server:
         name=names.server_name(server.server_id),
         address=str(server.address),
         description=server.description,
+        tags=server.tags,
     )
     message.etag = etag_of(message)
     return message
