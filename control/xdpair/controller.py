@@ -19,25 +19,35 @@ from collections.abc import AsyncIterator, Mapping
 
 from xdpair import __version__
 from xdpair.app import Application
+from xdpair.attachments import Attachments
+from xdpair.audit import AuditLog
+from xdpair.audit_changes import note_changes
 from xdpair.config import Config
 from xdpair.config import XdpMode as WantedXdpMode
-from xdpair.core.errors import NetworkError, StoreError
+from xdpair.core.compile import Compiler
+from xdpair.core.errors import StoreError
 from xdpair.core.events import Event, EventKind
-from xdpair.core.indexes import Limits
-from xdpair.core.status import InterfaceStatus, SystemStatus
+from xdpair.core.indexes import Limits, Rows
+from xdpair.core.status import SystemStatus
 from xdpair.datapath.adapter import Datapath
 from xdpair.datapath.pins import Loading
 from xdpair.datapath.program import forget_others
 from xdpair.events import REMEMBERED, EventLog
+from xdpair.explainer import Explainer
+from xdpair.hooks import Hooks
 from xdpair.net.network import KernelNetwork
+from xdpair.net.origins import find_origin
 from xdpair.net.xdp import WantedMode
 from xdpair.ports import XdpMode
 from xdpair.probes.schedule import ProbeScheduler
 from xdpair.recorder import Recorder
-from xdpair.resets import ClientResetter
+from xdpair.requests import Requests
+from xdpair.resets import Resetter
+from xdpair.rollout import Reactions, Rollout
 from xdpair.rpc.server import ApiServer
 from xdpair.store.sqlite import SqliteStore
-from xdpair.supervisor import Hooks, Supervisor
+from xdpair.supervisor import Supervisor
+from xdpair.sweeper import Sweeper
 from xdpair.units import last_moves_s
 from xdpair.vips import Vips
 
@@ -57,43 +67,76 @@ class Controller:
         self, config: Config, store: SqliteStore, datapath: Datapath, network: KernelNetwork
     ) -> None:
         self._config = config
-        self._store = store
         self._datapath = datapath
         self._network = network
         self._started_time_s = time.time()
-        self._warnings: dict[str, str] = {}
         self._stop = asyncio.Event()
         self._failed = False
-        self._refreshing = False
-        self._attaching: set[asyncio.Task[None]] = set()
         past = store.load_events(REMEMBERED)
         self._events = EventLog(past)
         self._recorder = Recorder(store)
-        self._resetter = ClientResetter(datapath, config.failover.reset_rate_per_s, self._on_walked)
+        rate_per_s = config.failover.reset_rate_per_s
+        self._resetter = Resetter(datapath, rate_per_s, self._on_walked)
         hooks = Hooks(
             event=self._on_event,
             state=self._recorder.slot,
-            drained=self._refresh_soon,
+            pool=self._recorder.pool,
+            drained=lambda key: self._rollout.drained(key),
             flows_ended=self._resetter.request,
         )
-        prober = ProbeScheduler(asyncio.get_running_loop(), rng=random.Random())
-        remembered = {record.unit: record.state for record in store.load_slots()}
-        self._supervisor = Supervisor(datapath, prober, hooks, remembered, last_moves_s(past))
+        limits = Limits(config.max_listeners, config.max_servers)
+        compiler = Compiler(Rows(store.load_rows(), limits), network)
+        self._supervisor = Supervisor(
+            datapath,
+            ProbeScheduler(asyncio.get_running_loop(), rng=random.Random()),
+            compiler,
+            hooks,
+            {record.unit: record.state for record in store.load_slots()},
+            last_moves_s(past),
+            store.load_pools(),
+        )
+        self._sweeper = Sweeper(
+            datapath, lambda: self._supervisor.counts_flows, self._resetter.request
+        )
         self._vips = Vips(network, self._on_event, enabled=config.vip.announce)
-        self._app = Application(
+        self._rollout = Rollout(
             store=store,
             datapath=datapath,
             network=network,
+            compiler=compiler,
+            supervisor=self._supervisor,
+            vips=self._vips,
+            reactions=Reactions(self._on_event, self._resetter.request, note_changes),
+        )
+        self._attachments = Attachments(
+            config.interfaces,
+            self._attach,
+            network.attached_mode,
+            self._on_event,
+            self._rollout.follow_vips,
+        )
+        explainer = Explainer(
+            lambda: self._rollout.desired,
+            datapath,
+            network,
+            compiler,
+            self._supervisor,
+            find_origin,
+        )
+        app = Application(
+            rollout=self._rollout,
+            datapath=datapath,
+            compiler=compiler,
             supervisor=self._supervisor,
             events=self._events,
-            on_event=self._on_event,
-            on_flows_ended=self._resetter.request,
+            requests=Requests(store.load_requests()),
             settled=self._recorder.settled,
             describe_system=self._system,
-            limits=Limits(config.max_listeners, config.max_servers),
-            vips=self._vips,
+            explain=explainer.explain,
         )
-        self._api = ApiServer(self._app, config.api.socket, config.api.listen)
+        log = AuditLog(config.audit_file, config.audit.max_bytes, config.audit.keep, self._warn)
+        api = config.api
+        self._api = ApiServer(app, api.socket, log, api.listen, api.tls, api.tokens.file)
 
     async def run(self) -> int:
         """Serve until a signal or a bug ends it.
@@ -116,6 +159,8 @@ class Controller:
                     ("network", self._network.run()),
                     ("recorder", self._recorder.run()),
                     ("resetter", self._resetter.run()),
+                    ("sweeper", self._sweeper.run()),
+                    ("rollout", self._rollout.run()),
                 )
             ]
             await self._stop.wait()
@@ -126,14 +171,14 @@ class Controller:
 
     async def _start(self) -> None:
         _raise_descriptor_limit()
-        await self._app.start()
-        self._network.on_change = self._refresh
-        self._refresh()  # what changed while nobody listened
-        for interface in self._config.interfaces:
-            await self._attach(interface)
-        self._network.on_link = self._on_link
+        await self._rollout.start()
+        self._network.on_change = self._rollout.refresh
+        self._rollout.refresh()  # what changed while nobody listened
+        await self._attachments.attach_all()
+        self._network.on_link = self._attachments.on_link
+        await self._datapath.complete()
         await self._api.start()
-        if not any(self._warnings.values()):  # else an interface may still run another program
+        if self._attachments.complete:
             forget_others(self._config.pin_path, self._config.state_dir, self._datapath.program)
         adopted = (
             "adopted the running program"
@@ -153,8 +198,8 @@ class Controller:
     async def _end(self) -> None:
         self._supervisor.close()
         await self._api.stop()
-        for task in self._attaching:
-            task.cancel()
+        self._attachments.close()
+        self._rollout.close()
         if self._config.vip.withdraw_on_exit:
             await self._vips.withdraw_all()
         self._on_event(Event(EventKind.STOPPED, message="packets go on as last decided"))
@@ -170,6 +215,9 @@ class Controller:
         self._recorder.event(numbered)
         _log.info("%s", describe_event(numbered))
 
+    def _warn(self, words: str) -> None:
+        self._on_event(Event(EventKind.WARNING, message=words))
+
     def _on_walked(self, found: int, left: int) -> None:
         words = f"{found - left} waiting clients were reset, {left} did not answer"
         self._on_event(Event(EventKind.FLOWS_RESET, message=words))
@@ -180,67 +228,23 @@ class Controller:
         self._failed = True
         self._stop.set()
 
-    def _refresh(self) -> None:
-        self._app.refresh()
-
-    def _refresh_soon(self) -> None:
-        """Once for all that ask in this turn of the loop, and not in the midst of a failover."""
-        if not self._refreshing:
-            self._refreshing = True
-            asyncio.get_running_loop().call_soon(self._refresh_now)
-
-    def _refresh_now(self) -> None:
-        self._refreshing = False
-        self._refresh()
-
-    def _on_link(self, interface: str, up: bool) -> None:
-        if not up or interface not in self._config.interfaces:
-            return
-        task = asyncio.get_running_loop().create_task(
-            self._take_up(interface), name=f"attach:{interface}"
-        )
-        self._attaching.add(task)
-        task.add_done_callback(self._attaching.discard)
-
-    async def _take_up(self, interface: str) -> None:
-        await self._attach(interface)
-        await self._app.follow_vips()
-
-    async def _attach(self, interface: str) -> None:
-        """Attach, or report why not: a missing interface is tried again when it comes, a program of
-        somebody else's is never replaced.
-        """
-        try:
-            before = self._network.attached_mode(interface)
-            mode = await self._network.attach(
-                interface, self._datapath.program.fd, _WANTED[self._config.xdp_mode]
-            )
-        except NetworkError as error:
-            self._warnings[interface] = str(error)
-            self._on_event(Event(EventKind.WARNING, message=str(error)))
-            return
-        generic = "the driver has no native XDP: generic mode is several times slower"
-        self._warnings[interface] = generic if mode is XdpMode.GENERIC else ""
-        if before is not mode:
-            words = f"attached to {interface} in {mode.value} mode"
-            self._on_event(Event(EventKind.ATTACHED, message=words))
+    async def _attach(self, interface: str) -> XdpMode:
+        """An older program is replaced by a complete one only."""
+        if self._network.attached_mode(interface) is not None:
+            await self._datapath.complete()
+        wanted = _WANTED[self._config.xdp_mode]
+        return await self._network.attach(interface, self._datapath.program.fd, wanted)
 
     def _system(self) -> SystemStatus:
         program = self._datapath.program
         return SystemStatus(
             version=__version__,
             started_time_s=self._started_time_s,
-            interfaces=tuple(self._interface(name) for name in self._config.interfaces),
+            interfaces=self._attachments.status(),
             program_id=program.program_id,
             abi=program.abi,
             adopted=program.adopted,
             flow_capacity=program.sizes.flow_buckets * 4,
-        )
-
-    def _interface(self, name: str) -> InterfaceStatus:
-        mode = self._network.attached_mode(name)
-        return InterfaceStatus(
-            name, mode.value if mode else "detached", self._warnings.get(name, "")
         )
 
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tells clients that only wait: after a change of side their server's answer will never come.
+"""Tells the ends of connections that are over and do not know it: clients that wait for the answer
+of a server that serves no longer, and both ends of what was silent for too long.
 
-A bare ACK from the VIP makes such a client answer with a challenge ACK (RFC 5961 section 5), which
-carries the exact sequence number it expects; the program answers that by the RST. Nothing about the
-connection needs to be known here.
+A bare ACK in the other end's name makes an end answer with a challenge ACK (RFC 5961 section 5),
+which carries the exact sequence number it expects; the program answers that by the RST. Nothing
+about the connection needs to be known here.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Sequence
+from ipaddress import IPv4Address
 
 from xdpair.ports import Datapath, WaitingFlow
 
@@ -25,12 +27,15 @@ _log = logging.getLogger(__name__)
 ROUNDS_AFTER_S = (0.0, 0.2, 0.6, 0.6, 1.2)
 _BATCH = 256
 
+#: Address and port.
+Endpoint = tuple[IPv4Address, int]
+
 _TCP_ACK = 0x10
 _IP_DONT_FRAGMENT = 0x4000
 
 
-class ClientResetter:
-    """Walks the flows of servers that no longer serve, at a bounded rate.
+class Resetter:
+    """Walks the flows that are over, at a bounded rate.
 
     Args:
         on_done: how many waiting clients the walk found, and how many of them are left after its
@@ -87,32 +92,41 @@ class ClientResetter:
                     if self._wanted.is_set():  # another failover: its clients come first, too
                         return
                     for flow in flows[start : start + _BATCH]:
-                        _send(raw, flow)
+                        _tell_both(raw, flow)
                     await asyncio.sleep(self._pause_s)
         except OSError as error:
             _log.error("waiting clients can not be told: %s", error)
 
 
-def _send(raw: socket.socket, flow: WaitingFlow) -> None:
+def _tell_both(raw: socket.socket, flow: WaitingFlow) -> None:
+    client, vip = (flow.client, flow.client_port), (flow.vip, flow.port)
+    _send(raw, vip, client)
+    if flow.server is not None:
+        _send(raw, client, flow.server)
+
+
+def _send(raw: socket.socket, source: Endpoint, dest: Endpoint) -> None:
     try:
-        raw.sendto(bare_ack(flow), (str(flow.client), 0))
+        raw.sendto(bare_ack(source, dest), (str(dest[0]), 0))
     except OSError as error:
-        _log.debug("%s:%d can not be told: %s", flow.client, flow.client_port, error)
+        _log.debug("%s:%d can not be told: %s", *dest, error)
 
 
-def bare_ack(flow: WaitingFlow) -> bytes:
-    """An IPv4 packet with an ACK from the VIP that fits no connection; the kernel fills in the IP
-    checksum (raw(7)).
+def bare_ack(source: Endpoint, dest: Endpoint) -> bytes:
+    """An IPv4 packet with an ACK that fits no connection; the kernel fills in the IP checksum
+    (raw(7)).
     """
+    (source_address, source_port), (dest_address, dest_port) = source, dest
     sequence, acknowledged = struct.unpack("!II", os.urandom(8))
-    pseudo = flow.vip.packed + flow.client.packed + struct.pack("!HH", socket.IPPROTO_TCP, 20)
+    addresses = source_address.packed + dest_address.packed
+    pseudo = addresses + struct.pack("!HH", socket.IPPROTO_TCP, 20)
     segment = struct.pack(
-        "!HHIIBBHHH", flow.port, flow.client_port, sequence, acknowledged, 5 << 4, _TCP_ACK, 0, 0, 0
+        "!HHIIBBHHH", source_port, dest_port, sequence, acknowledged, 5 << 4, _TCP_ACK, 0, 0, 0
     )
     checksum = struct.pack("!H", _internet_checksum(pseudo + segment))
     segment = segment[:16] + checksum + segment[18:]
     ip = struct.pack("!BBHHHBBH", 0x45, 0, 40, 0, _IP_DONT_FRAGMENT, 64, socket.IPPROTO_TCP, 0)
-    return ip + flow.vip.packed + flow.client.packed + segment
+    return ip + addresses + segment
 
 
 def _internet_checksum(octets: bytes) -> int:

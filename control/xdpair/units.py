@@ -1,44 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Failover units and their checks at run time: what the supervisor keeps and tells."""
+"""Failover units at run time: what is kept of them, and told."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
+from xdpair.checks import Check, CheckKey, Checks
 from xdpair.core import failover
 from xdpair.core.desired import Desired
 from xdpair.core.events import Event
 from xdpair.core.failover import SlotPolicy, SlotState
-from xdpair.core.health import Health
-from xdpair.core.model import CheckKind, Listener, ListenerKey, ListenerState, Side
+from xdpair.core.model import Listener, ListenerState, LoadBalancerStatus, Member, Side
 from xdpair.core.status import HealthState, ServerHealth, SlotStatus
-from xdpair.ports import ProbeResult, ProbeTarget
-
-CheckKey = tuple[ListenerKey, Side]
-
-
-@dataclass(slots=True)
-class Check:
-    """One listener's check of one server.
-
-    Attributes:
-        series_start_ns: when the first probe of the present run of equal results started.
-        local_fault: why this host can not probe just now; empty if it can.
-    """
-
-    target: ProbeTarget
-    health: Health = field(default_factory=Health)
-    last: ProbeResult | None = None
-    series_start_ns: int = 0
-    local_fault: str = ""
+from xdpair.ports import ProbeTarget
 
 
 @dataclass(slots=True)
 class Unit:
-    """One failover unit at run time.
+    """One failover unit at run time: a listener of a pair, or all listeners of one.
 
     Attributes:
         listeners: all of the unit, running or not.
@@ -52,8 +34,8 @@ class Unit:
     group_id: str
     policy: SlotPolicy
     state: SlotState
+    checks: Checks
     listeners: tuple[Listener, ...] = ()
-    checks: dict[CheckKey, Check] = field(default_factory=dict)
     wake: asyncio.TimerHandle | None = None
     last_change_time_s: float = 0.0
     changed_ns: int | None = None
@@ -158,52 +140,55 @@ def status_of(unit: Unit) -> SlotStatus:
     )
 
 
-def is_same_server(one: ProbeTarget, other: ProbeTarget) -> bool:
-    """Whether what is known of the one is true of the other, however it is probed."""
-    return (one.address, one.port) == (other.address, other.port)
-
-
-def describe(target: ProbeTarget) -> str:
-    """A probe in a few words: ``http 192.0.2.10:80/healthz``."""
-    path = target.check.http_path if target.check.kind is CheckKind.HTTP else ""
-    return f"{target.check.kind.value} {target.address}:{target.port}{path}"
-
-
 def targets(desired: Desired, unit: Unit) -> Iterator[tuple[CheckKey, ProbeTarget]]:
     for listener in unit.listeners:
-        if listener.state is not ListenerState.RUNNING or not listener.check.enabled:
+        if not is_checked(desired, listener):
             continue
-        group = desired.group(listener.group_id)
+        group = desired.pair_group(listener.group_id)
         for side in Side:
             if side is Side.PRIMARY or group.probe_secondary:
                 member = group.member(side)
-                port = listener.check.port or member.port
+                port = listener.check.port or listener.port_of(member)
                 yield (
                     (listener.key, side),
                     ProbeTarget(desired.address_of(member), port, listener.check),
                 )
 
 
+def is_forwarding(desired: Desired, listener: Listener) -> bool:
+    """Running, and its load balancer is active."""
+    status = desired.load_balancer(listener.key.lb_id).status
+    return listener.state is ListenerState.RUNNING and status is LoadBalancerStatus.ACTIVE
+
+
+def is_checked(desired: Desired, listener: Listener) -> bool:
+    return listener.check.enabled and is_forwarding(desired, listener)
+
+
 def now_ns() -> int:
     return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
 
 
-def health_of(desired: Desired, unit: Unit | None, listener: Listener, side: Side) -> ServerHealth:
-    """One server as one listener sees it; unknown while there is no unit or no check."""
-    group = desired.group(listener.group_id)
-    check = unit.checks.get((listener.key, side)) if unit else None
-    member, last = group.member(side), check.last if check else None
-    status = HealthState.UNAVAILABLE
-    if check is not None and check.health.known:
-        status = HealthState.NORMAL if check.health.up else HealthState.ABNORMAL
+def state_of(check: Check | None) -> HealthState:
+    """Unknown while there is no check, or no verdict yet."""
+    if check is None or not check.health.known:
+        return HealthState.UNAVAILABLE
+    return HealthState.NORMAL if check.health.up else HealthState.ABNORMAL
+
+
+def health_of(
+    desired: Desired, listener: Listener, member: Member, check: Check | None, side: Side | None
+) -> ServerHealth:
+    """One server as one listener sees it."""
+    last = check.last if check else None
     return ServerHealth(
         listener=listener.key,
-        group_id=group.group_id,
+        group_id=listener.group_id,
         side=side,
         server_id=member.server_id,
         address=desired.address_of(member),
-        port=member.port,
-        status=status,
+        port=listener.port_of(member),
+        status=state_of(check),
         checked=check is not None,
         last_probe_age_ms=(now_ns() - last.ended_ns) / 1e6 if last else None,
         latency_ms=(last.ended_ns - last.started_ns) / 1e6 if last else None,

@@ -12,6 +12,7 @@ from typing import Final
 
 from tests.e2e.checks import UNCHECKED, await_true
 from tests.e2e.pair import Pair
+from tests.e2e.weighted import Weighted
 from tests.lab import passing
 from tests.lab.daemon import Daemon, Settings
 from tests.lab.lab import Lab
@@ -36,6 +37,7 @@ class World:
         passing.attach_to_peers(lab)
         self.daemon = Daemon(lab, settings)
         self.pairs: list[Pair] = []
+        self.weighted: list[Weighted] = []
         self._numbers = itertools.count()
         self._running = False
         self.start()
@@ -104,6 +106,27 @@ class World:
         await_true(lambda: len(self._normal_primaries(pair)) == checked, "the primary is probed")
         return pair
 
+    def share(
+        self,
+        tcp: HealthCheck | None = None,
+        udp: HealthCheck | None = None,
+        *,
+        weights: tuple[int, int] = (100, 100),
+        tcp_traffic: TrafficPolicy | None = None,
+        udp_traffic: TrafficPolicy | None = None,
+    ) -> Weighted:
+        """A load balancer whose listeners share new flows between both servers; one listener for
+        each protocol that gets a health check.
+        """
+        weighted = Weighted(self, next(self._numbers))
+        self.weighted.append(weighted)
+        weighted.create(weights)
+        if tcp is not None:
+            weighted.listen("TCP", tcp, tcp_traffic)
+        if udp is not None:
+            weighted.listen("UDP", udp, udp_traffic)
+        return weighted
+
     def _normal_primaries(self, pair: Pair) -> list[lb_pb.ServerHealth]:
         request = lb_pb.GetHealthStatusRequest(name=pair.lb)
         return [
@@ -113,12 +136,14 @@ class World:
         ]
 
     def clear(self) -> None:
-        """Delete all pairs and mend what was broken."""
+        """Delete all that was defined and mend what was broken."""
         mend(self.lab)
         if not self._running:
             self.start()
         while self.pairs:
             self.pairs.pop().delete()
+        while self.weighted:
+            self.weighted.pop().delete()
 
     # -- what is so --------------------------------------------------------------------------------
 
