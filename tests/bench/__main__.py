@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import control, failover, packet, pps
+from tests.bench import control, failover, packet, pps, scale
 from tests.bench.figures import Figure, table, this_host, write_json
 
 
@@ -29,11 +29,16 @@ def _control(quick: bool) -> Iterator[Figure]:
     return control.run(control.Effort(starts=1, groups=100) if quick else control.Effort())
 
 
+def _scale(quick: bool) -> Iterator[Figure]:
+    return scale.run(scale.Effort(listeners=500, changes=5) if quick else scale.Effort())
+
+
 _PARTS: dict[str, Callable[[bool], Iterator[Figure]]] = {
     "packet": _packet,
     "pps": _pps,
     "failover": _failover,
     "control": _control,
+    "scale": _scale,
 }
 
 

@@ -35,7 +35,7 @@ from xdpair.cli.client import Client
 from xdpair.datapath.maps import Array, map_array
 from xdpair.datapath.syscalls import obj_get
 
-_SLOT_ROWS = 4096  # of a controller that was not told otherwise
+_SLOT_ROWS = 16_384  # of a controller that was not told otherwise
 _PER_LOAD_BALANCER = 50  # listeners
 _DEFAULT_CHECKS = Setting("default", 500)
 #: Every group has a server port of its own, and is checked at the one that is open.
@@ -76,6 +76,7 @@ def _starts(lab: Lab, count: int) -> Iterator[Figure]:
         add_pair(client, lab, Pair("lb-bench", Listener.TCP, SERVICE_PORT), _DEFAULT_CHECKS)
     first_answers, restarts = [], []
     for _ in range(count):
+        _await_loaded(lab)
         daemon.stop()
         event = daemon.start()
         restarts.append((event.done_s - event.at_s) * 1000)
@@ -86,6 +87,15 @@ def _starts(lab: Lab, count: int) -> Iterator[Figure]:
         "control.start", statistics.median(first_answers), "ms", target=Target("value", "<=", 1500)
     )
     yield Figure("control.restart", statistics.median(restarts), "ms")
+
+
+def _await_loaded(lab: Lab) -> None:
+    """Until all programs are there: those that pairs do not need come after the first packet."""
+    deadline_s = time.monotonic() + _START_TIMEOUT_S
+    while not list(lab.pin_path.glob("abi-*/sweep-*")):
+        if time.monotonic() > deadline_s:
+            raise RuntimeError("the programs are not loaded")
+        time.sleep(_POLL_S)
 
 
 def _forget_program(lab: Lab) -> None:
@@ -111,7 +121,7 @@ def _start_to_first_answer_s(lab: Lab, daemon: Daemon) -> float:
 def _many_groups(lab: Lab, count: int) -> Iterator[Figure]:
     daemon = Daemon(lab)
     daemon.start()
-    yield Figure("control.rss.empty", _rss_mib(daemon.pid), "MiB")
+    yield Figure("control.rss.empty", rss_mib(daemon.pid), "MiB")
     pairs = [
         Pair(f"lb-bench{number // _PER_LOAD_BALANCER}", Listener.TCP, port, SERVICE_PORT)
         for number, port in enumerate(range(_FIRST_PORT, _FIRST_PORT + count))
@@ -129,8 +139,8 @@ def _many_groups(lab: Lab, count: int) -> Iterator[Figure]:
     yield Figure(f"control.create.groups.{count}", grouped_s - start_s, "s")
     yield Figure(f"control.create.listeners.{count}", listening_s - grouped_s, "s")
     time.sleep(_HEALTHY_S)
-    yield Figure(f"control.cpu.{count}", _cpu_percent(daemon.pid), "% of a core")
-    yield Figure(f"control.rss.{count}", _rss_mib(daemon.pid), "MiB")
+    yield Figure(f"control.cpu.{count}", cpu_percent(daemon.pid), "% of a core")
+    yield Figure(f"control.rss.{count}", rss_mib(daemon.pid), "MiB")
     first_s, last_s = _fail_all(lab, count)
     yield Figure(f"control.failover.{count}.first", first_s * 1000, "ms")
     yield Figure(f"control.failover.{count}.last", last_s * 1000, "ms")
@@ -165,14 +175,14 @@ def _slot_words(pin_path: Path) -> Array:
         os.close(fd)
 
 
-def _rss_mib(pid: int) -> float:
+def rss_mib(pid: int) -> float:
     for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
     raise RuntimeError(f"process {pid} has no memory")
 
 
-def _cpu_percent(pid: int) -> float:
+def cpu_percent(pid: int) -> float:
     """Share of one core over a few seconds."""
     before, start_s = _cpu_s(pid), time.monotonic()
     time.sleep(_CPU_WINDOW_S)

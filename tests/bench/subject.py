@@ -21,7 +21,8 @@ from xdpair.core.tables import (
     LookupKey,
     NextHop,
     ServerEntry,
-    Tables,
+    TableChange,
+    endpoint_value,
 )
 from xdpair.datapath.adapter import Datapath
 from xdpair.datapath.pins import Sizes
@@ -80,13 +81,13 @@ class Subject:
         return count
 
 
-def _tables(vip: Endpoint, server: Endpoint, front: Link, back: Link) -> Tables:
+def _tables(vip: Endpoint, server: Endpoint, front: Link, back: Link) -> TableChange:
     lookup = {LookupKey(Kind.VIP, vip.address): 1}
     listeners = {}
     for protocol, row in _LISTENERS.items():
         lookup[LookupKey(Kind.LISTENER, vip.address, vip.port, protocol)] = row
         endpoint = LookupKey(Kind.ENDPOINT, server.address, server.port, protocol)
-        lookup[endpoint] = row << 1 | Side.PRIMARY
+        lookup[endpoint] = endpoint_value(row, Side.PRIMARY, shared=False)
         listeners[row] = ListenerEntry(
             vip=vip.address,
             port=vip.port,
@@ -104,4 +105,4 @@ def _tables(vip: Endpoint, server: Endpoint, front: Link, back: Link) -> Tables:
         _SECONDARY: ServerEntry(IPv4Address("192.0.2.2"), server.port, None),
     }
     links = (front,) if front == back else (front, back)
-    return Tables(lookup, listeners, servers, links)
+    return TableChange(lookup, listeners, servers, links=links, whole=True)
