@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 
 from tests.bench.figures import Figure, Target
@@ -23,6 +23,7 @@ from tests.bench.replay import (
 from tests.bench.subject import Subject
 from tests.bench.yardsticks import YardstickA, YardstickB
 from tests.bpf_run import XDP_PASS, XDP_TX
+from xdpair.core.model import Scheduler
 from xdpair.core.tables import Link
 from xdpair.datapath.pins import Sizes
 
@@ -32,6 +33,8 @@ _ALL_NEW = 200_000_000
 #: Of a million flows in xdpair's table of four-way buckets, so many may displace each other; their
 #: packets are timed with the rest.
 _DISPLACED_SHARE = 0.02
+#: Strangers of the tracks between may take a flow's place now and then.
+_ONCE = 0.001
 
 _BALANCER_MAC = bytes.fromhex("020000000101")
 _CLIENT_MAC = bytes.fromhex("020000000110")
@@ -79,10 +82,29 @@ def run(effort: Effort) -> Iterator[Figure]:
                 group.append(Track("wrapper.1", bounce.fd, group[0].stream, XDP_TX))
                 group.append(tracks.no_listener())
             yield from _figures(replayer.measure(group, effort.rounds, effort.packets), name)
+        yield from _schedulers(tracks, replayer, effort)
         # These fill the flow tables with strangers, so they come last.
         for suffix, protocol in (("first", TCP), ("first.udp", UDP)):
             group = tracks.first(suffix, protocol)
             yield from _figures(replayer.measure(group, effort.rounds, effort.packets), suffix)
+
+
+def _schedulers(tracks: Tracks, replayer: Replayer, effort: Effort) -> Iterator[Figure]:
+    """Weighted listeners: a known flow beside a pair's, first packets by few or many servers."""
+    timings = replayer.measure(tracks.weighted(), effort.rounds, effort.packets)
+    for name, baseline, target in (
+        ("weighted.known", "forward.known.again", None),
+        ("weighted.first.wrr.2", "weighted.first.sch.2", None),
+        ("weighted.first.sch.2000", "weighted.first.sch.2", Target("ratio", "<=", 1.2)),
+    ):
+        yield Figure(
+            name=f"packet.{name}",
+            value=timings[name].median_ns,
+            unit="ns",
+            baseline=f"packet.{baseline}",
+            baseline_value=timings[baseline].median_ns,
+            target=target,
+        )
 
 
 def _figures(timings: dict[str, Timing], baseline_suffix: str) -> Iterator[Figure]:
@@ -161,6 +183,38 @@ class Tracks:
                 detours=self._subject.detours_from("forward_new"),
             ),
         ]
+
+    def weighted(self) -> list[Track]:
+        """Packets for weighted listeners, and one of a pair to compare with."""
+        by_two, by_many, in_turn = (replace(_VIP, port=port) for port in (1001, 1002, 1003))
+        self._subject.share(by_two, Scheduler.SCH, 2)
+        self._subject.share(by_many, Scheduler.SCH, 2000)
+        self._subject.share(in_turn, Scheduler.WRR, 2)
+        known = [
+            Track(
+                name,
+                self._subject.fd,
+                Stream(frame(TCP, _CLIENT, vip, tcp_flags=ACK | PSH), 1),
+                XDP_TX,
+                _check_forward,
+                lessons=[Stream(frame(TCP, _CLIENT, vip, tcp_flags=SYN), 1)],
+                detours=self._subject.detours_from("forward"),
+                detour_share=_ONCE,
+            )
+            for name, vip in (("forward.known.again", _VIP), ("weighted.known", in_turn))
+        ]
+        first = [
+            Track(
+                f"weighted.first.{name}",
+                self._subject.fd,
+                Stream(frame(TCP, _CLIENT, vip, tcp_flags=SYN), _ALL_NEW),
+                XDP_TX,
+                _check_forward,
+                detours=self._subject.detours_from("forward_new"),
+            )
+            for name, vip in (("sch.2", by_two), ("sch.2000", by_many), ("wrr.2", in_turn))
+        ]
+        return [*known, *first]
 
     def no_listener(self) -> Track:
         """Packets that are none of the balancer's business."""

@@ -8,22 +8,25 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
 from tests.bench.frames import Endpoint
 from xdpair.core.failover import Slot
-from xdpair.core.model import Protocol, Side
+from xdpair.core.model import Protocol, Scheduler, Side
 from xdpair.core.tables import (
     Kind,
     Link,
     ListenerEntry,
     LookupKey,
     NextHop,
+    Schedule,
     ServerEntry,
     TableChange,
     endpoint_value,
 )
+from xdpair.core.wheel import WheelServer, build
 from xdpair.datapath.adapter import Datapath
 from xdpair.datapath.pins import Sizes
 
@@ -59,8 +62,32 @@ class Subject:
         finally:  # descriptors keep alive what is loaded; no pin outlives a killed benchmark
             shutil.rmtree(self._pin_path, ignore_errors=True)
         self._datapath.write_slot(_SLOT, Slot(side=Side.PRIMARY))
-        self._datapath.apply(_tables(vip, server, front, back))
+        tables = _tables(vip, server, front, back)
+        self._datapath.apply(tables)
+        listener, primary = tables.listeners[1], tables.servers[_PRIMARY]
+        assert listener is not None
+        assert primary is not None
+        self._listener, self._server = listener, primary
+        self._free_listener, self._free_server = 10, 10
         self.fd = self._datapath.program.fd
+
+    def share(self, vip: Endpoint, scheduler: Scheduler, servers: int) -> None:
+        """Add a weighted TCP listener. All of its servers are reached where the first one is, so
+        that packets of all come out alike.
+        """
+        row, first = self._free_listener, self._free_server
+        self._free_listener, self._free_server = row + 1, first + servers
+        rows = range(first, first + servers)
+        entry = replace(self._listener, port=vip.port, servers=(0, 0), slot=0)
+        schedule = Schedule.SOURCE if scheduler is Scheduler.SCH else Schedule.IN_TURN
+        change = TableChange(
+            {LookupKey(Kind.LISTENER, vip.address, vip.port, Protocol.TCP): row},
+            {row: replace(entry, schedule=schedule)},
+            dict.fromkeys(rows, replace(self._server, weight=100)),
+        )
+        self._datapath.apply(change)
+        members = [WheelServer(each, each.to_bytes(4, "big"), 100) for each in rows]
+        self._datapath.write_wheel(row, build(scheduler, members), dict.fromkeys(rows, True))
 
     def __enter__(self) -> Subject:
         return self

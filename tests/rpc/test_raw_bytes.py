@@ -24,8 +24,12 @@ from xdpair.api.v1 import server_group_service_pb2 as group_pb
 
 INVALID, UNIMPLEMENTED = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.UNIMPLEMENTED
 EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
-#: A field whose length is beyond the end; groups that do not end; tags that are none.
-GARBAGE = (b"\x0a\xff", b"\x0b" * 1000, b"\xff" * 10, b"\x00\x00")
+GARBAGE = {
+    "cut off": b"\x0a\xff",
+    "groups that do not end": b"\x0b" * 1000,
+    "a tag too long": b"\xff" * 10,
+    "no tag": b"\x00\x00",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +61,7 @@ def sent_raw(controller: Controller, path: str, request: bytes) -> Refusal:
     return Refusal()
 
 
-@pytest.mark.parametrize("garbage", GARBAGE, ids=repr)
+@pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE.keys())
 def test_garbage_is_refused_by_every_method(controller: Controller, garbage: bytes) -> None:
     for method in methods():
         path = f"/{method.containing_service.full_name}/{method.name}"
