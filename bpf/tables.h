@@ -57,6 +57,16 @@ static __always_inline int lookup_has(__u64 key)
 	return 0;
 }
 
+/* No other host sends from this address: it is ours, or no host has it (RFC 1122 s3.2.1.3). */
+static __always_inline int is_martian(__be32 addr_be)
+{
+	__u8 first = bpf_ntohl(addr_be) >> 24;
+
+	return first == 0 || first == 127 || first >= 224 ||
+	       lookup_has(lookup_word(addr_be, 0, 0, KIND_LOCAL)) ||
+	       lookup_has(lookup_word(addr_be, 0, 0, KIND_VIP));
+}
+
 /* About one tick a second; jiffies cost no helper call. */
 static __always_inline __u16 clock_now(void)
 {

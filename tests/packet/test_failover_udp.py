@@ -16,6 +16,7 @@ from tests.packet.world import (
     from_dns,
     to_dns,
 )
+from xdpair.core.failover import Slot
 from xdpair.core.model import Side
 
 SENT = to_dns()
@@ -42,6 +43,12 @@ def test_the_next_datagram_follows(known: Balancer, pair: Pair) -> None:
         assert known.run(SENT) == forwarded(SENT, server)
         answer = from_dns(server)
         assert known.run(answer) == replied(answer)
+
+
+def test_a_side_that_serves_and_is_silenced(known: Balancer) -> None:
+    """No epoch need have passed: what was silenced says nothing."""
+    known.write_slots(Slot(Side.PRIMARY, silenced=(True, False)))
+    assert known.run(from_dns()) == fenced(from_dns())
 
 
 def test_weights_move_datagrams_as_well(known: Balancer, pair: Pair) -> None:

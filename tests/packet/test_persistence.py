@@ -20,6 +20,7 @@ from tests.packet.members import (
     set_wheel,
     taken,
 )
+from tests.packet.outcomes import fenced
 from tests.packet.world import CLIENT, DNS_ROW, VIP, WEB_ROW, to_dns, to_web
 from xdpair.core.model import Protocol
 from xdpair.core.tables import Kind, ListenerEntry, LookupKey, Schedule
@@ -177,6 +178,16 @@ def test_a_tie_is_no_flow(balancer: Balancer) -> None:
     assert loads(balancer) == [0, 0, 0]
     balancer.datapath.end_flows(FIRST)
     assert balancer.datapath.waiting_flows() == []
+
+
+def test_no_answer_is_about_a_tie(balancer: Balancer) -> None:
+    """A server that speaks to port 0 speaks to nobody, and ends nothing."""
+    connect(balancer, CLIENT)
+    before = balancer.flows.get(TIE, WEB_ROW)
+    for flags in (ACK, FIN | ACK, RST):
+        answer = from_member(FIRST, dest=TIE, flags=flags)
+        assert balancer.run(answer) == fenced(answer)
+    assert balancer.flows.get(TIE, WEB_ROW) == before
 
 
 def test_ties_are_each_listeners_own(balancer: Balancer) -> None:

@@ -153,11 +153,15 @@ def test_a_datagram_that_tells_no_id(balancer: Balancer, payload: bytes) -> None
     assert {n: chosen(balancer, payload, elsewhere(n)) for n in range(20)} == again
 
 
-def test_padding_is_no_id(balancer: Balancer) -> None:
+@pytest.mark.parametrize(
+    "payload",
+    [b"\x43abc", b"\x43abcdef", b"\x43abcdefg", b"\xc3" + VERSION_1 + b"\x08abc"],
+)
+def test_padding_is_no_id(balancer: Balancer, payload: bytes) -> None:
     """Octets behind the IP packet are Ethernet's."""
     found = set()
     for number in range(40):
-        sent = to_dns(source=elsewhere(number), payload=b"\x43abc", trailer=bytes(20))
+        sent = to_dns(source=elsewhere(number), payload=payload, trailer=bytes(20))
         found.add(given_to(balancer.verdict(sent)[1]))
     assert len(found) > 20
 
@@ -218,13 +222,15 @@ def test_rebinding(few: Balancer) -> None:
         pytest.param(long_header(b"client01", b""), id="no id of its own"),
         pytest.param(long_header(b"client01", b"serverid")[:20], id="id cut"),
         pytest.param(b"\xc3" + VERSION_1 + b"\xffserverid", id="its client's id cut"),
+        pytest.param(long_header(b"client01", b"")[:14], id="nothing behind its client's id"),
         pytest.param(b"\xc3", id="hardly anything"),
     ],
 )
-def test_an_answer_that_tells_no_id(few: Balancer, said: bytes) -> None:
+@pytest.mark.parametrize("padding", [b"", b"\x08serverid" + bytes(40)])
+def test_an_answer_that_tells_no_id(few: Balancer, said: bytes, padding: bytes) -> None:
     row = chosen(few, long_header(b"firstone"))
     before = few.flows.count()
-    answer = datagram_from(row, payload=said)
+    answer = datagram_from(row, payload=said, trailer=padding)
     assert few.run(answer) == returned(answer, row)
     assert few.flows.count() == before
 

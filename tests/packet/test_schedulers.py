@@ -234,6 +234,17 @@ def test_equals_take_turns(balancer: Balancer) -> None:
     assert loads(balancer) == [10, 10, 10]
 
 
+def test_counts_below_0_are_0(balancer: Balancer) -> None:
+    """However far below: all of these have nothing to do."""
+    prepare(balancer, Schedule.LEAST, WEB_MEMBERS)
+    found = set()
+    for client in ports(6):
+        for row, count in zip(WEB_MEMBERS, (-5, 0, -1), strict=True):
+            balancer.maps.loads[row] = count % 2**64
+        found |= set(choices(balancer, [client]))
+    assert found == set(WEB_MEMBERS)
+
+
 def test_shares_by_weight(balancer: Balancer) -> None:
     weights = {FIRST: 50, SECOND: 30, THIRD: 20}
     prepare(balancer, Schedule.LEAST, WEB_MEMBERS, weights)

@@ -99,7 +99,7 @@ HISTORIES = {
     "half open": ([SYN], HALF_OPEN_TICKS, CLOSED),
     "open": ([SYN, ACK], TCP_TICKS, RESET),
     "the client has finished": ([SYN, ACK, FIN | ACK], TCP_TICKS, RESET),
-    "closed": ([SYN, ACK, RST], 0, None),
+    "closed": ([SYN, ACK, RST], 2 * TCP_TICKS, None),
 }
 
 
@@ -109,7 +109,7 @@ def test_connections(either: Balancer, history: str) -> None:
     for each in flags:
         either.run(to_web(flags=each))
     before = state(either, WEB_ROW)
-    silence(either, WEB_ROW, max(ticks - SLACK, 0))
+    silence(either, WEB_ROW, ticks - SLACK)
     assert either.datapath.sweep() == Swept(0, 0)
     silence(either, WEB_ROW, 2 * SLACK)
     swept = {RESET: Swept(1, 0), CLOSED: Swept(0, 1), None: Swept(0, 0)}[end]

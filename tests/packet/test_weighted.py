@@ -402,6 +402,7 @@ def test_loads_follow_the_flows(balancer: Balancer) -> None:
     balancer.run(to_web(source=clients[3], flags=SYN))
     assert sum(loads(balancer)) == 3
     assert loads(balancer)[0] == 0, "its client went elsewhere"
+    assert balancer.maps.loads[0] == 0, "nobody's"
 
 
 def test_loads_of_ended_flows(connected: Balancer) -> None:
@@ -426,6 +427,7 @@ def test_loads_of_datagrams(balancer: Balancer) -> None:
 
 def test_a_pair_counts_no_loads(program: Balancer) -> None:
     program.reset(Scene(), Slot())
+    program.maps.servers["epoch"][:] = Slot().epoch
     program.maps.loads[:] = 0
     for sent in (SYN_PACKET, to_web(), to_web(flags=RST), DATAGRAM):
         program.run(sent)
