@@ -23,6 +23,7 @@ from xdpair.api.v1.inventory_service_pb2_grpc import InventoryServiceStub
 from xdpair.api.v1.load_balancer_service_pb2_grpc import LoadBalancerServiceStub
 from xdpair.api.v1.server_group_service_pb2_grpc import ServerGroupServiceStub
 from xdpair.api.v1.system_service_pb2_grpc import SystemServiceStub
+from xdpair.cli.token import TokenInterceptor
 
 DEFAULT_SOCKET = "unix:/run/xdpair/api.sock"
 _PAGE_SIZE = 1000
@@ -79,26 +80,33 @@ class Credentials:
     token_file: Path | None = None
 
     def for_channel(self) -> grpc.ChannelCredentials:
-        """Read the files.
+        """Read the files for TLS.
 
         Raises:
             BadCredentials: one can not be read, or is missing.
         """
         if (self.certificate is None) != (self.key is None):
             raise BadCredentials("a certificate and its key are given together")
-        tls = grpc.ssl_channel_credentials(
+        return grpc.ssl_channel_credentials(
             _content(self.ca), _content(self.key), _content(self.certificate)
         )
+
+    def token(self) -> str | None:
+        """Read the token, if there is to be one.
+
+        Raises:
+            BadCredentials: the file can not be read, or holds something else.
+        """
         token = _content(self.token_file)
         if token is None:
-            return tls
+            return None
         try:
             words = token.decode("ascii").split()
         except UnicodeDecodeError:
             words = []
         if len(words) != 1:
             raise BadCredentials(f"{self.token_file} must hold one token")
-        return grpc.composite_channel_credentials(tls, grpc.access_token_call_credentials(words[0]))
+        return words[0]
 
 
 _NO_CREDENTIALS = Credentials()
@@ -118,18 +126,22 @@ class Client:
     def __init__(self, address: str, credentials: Credentials = _NO_CREDENTIALS) -> None:
         self.address = f"unix:{address}" if address.startswith(("/", ".")) else address
         if self.address.startswith("unix:"):
+            token = None
             self._channel = grpc.insecure_channel(self.address, _OPTIONS)
         else:
-            tls = credentials.for_channel()
+            tls, token = credentials.for_channel(), credentials.token()
             self._channel = grpc.secure_channel(self.address, tls, _OPTIONS)
-        self.load_balancers = LoadBalancerServiceStub(self._channel)
-        self.groups = ServerGroupServiceStub(self._channel)
-        self.acls = AccessControlListServiceStub(self._channel)
-        self.declarations = DeclarationServiceStub(self._channel)
-        self.inventory = InventoryServiceStub(self._channel)
-        self.events = EventServiceStub(self._channel)
-        self.system = SystemServiceStub(self._channel)
-        self.explain = ExplainServiceStub(self._channel)
+        channel = self._channel
+        if token is not None:
+            channel = grpc.intercept_channel(channel, TokenInterceptor(token))
+        self.load_balancers = LoadBalancerServiceStub(channel)
+        self.groups = ServerGroupServiceStub(channel)
+        self.acls = AccessControlListServiceStub(channel)
+        self.declarations = DeclarationServiceStub(channel)
+        self.inventory = InventoryServiceStub(channel)
+        self.events = EventServiceStub(channel)
+        self.system = SystemServiceStub(channel)
+        self.explain = ExplainServiceStub(channel)
 
     def __enter__(self) -> Self:
         return self
