@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from xdpair import units
 from xdpair.checks import CheckKey, Checks, describe
 from xdpair.core import wheel
 from xdpair.core.compile import WeightedMember
@@ -50,7 +49,7 @@ class Pool:
 
 def is_wanted(desired: Desired, listener: Listener) -> bool:
     is_pair = isinstance(desired.group(listener.group_id), PairGroup)
-    return not is_pair and units.is_forwarding(desired, listener)
+    return not is_pair and desired.is_forwarding(listener)
 
 
 def targets(pool: Pool) -> Iterator[tuple[CheckKey, ProbeTarget]]:

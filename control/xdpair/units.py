@@ -13,7 +13,7 @@ from xdpair.core import failover
 from xdpair.core.desired import Desired
 from xdpair.core.events import Event
 from xdpair.core.failover import SlotPolicy, SlotState
-from xdpair.core.model import Listener, ListenerState, LoadBalancerStatus, Member, Side
+from xdpair.core.model import Listener, Member, Side
 from xdpair.core.status import HealthState, ServerHealth, SlotStatus
 from xdpair.ports import ProbeTarget
 
@@ -155,14 +155,8 @@ def targets(desired: Desired, unit: Unit) -> Iterator[tuple[CheckKey, ProbeTarge
                 )
 
 
-def is_forwarding(desired: Desired, listener: Listener) -> bool:
-    """Running, and its load balancer is active."""
-    status = desired.load_balancer(listener.key.lb_id).status
-    return listener.state is ListenerState.RUNNING and status is LoadBalancerStatus.ACTIVE
-
-
 def is_checked(desired: Desired, listener: Listener) -> bool:
-    return listener.check.enabled and is_forwarding(desired, listener)
+    return listener.check.enabled and desired.is_forwarding(listener)
 
 
 def now_ns() -> int:

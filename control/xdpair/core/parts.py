@@ -14,7 +14,6 @@ from xdpair.core.model import (
     FlowAction,
     Listener,
     ListenerKey,
-    ListenerState,
     LoadBalancerStatus,
     Member,
     PairGroup,
@@ -130,7 +129,6 @@ def listener_part(
     old: what it was; of that is taken what is the same.
     """
     lb, group = desired.load_balancer(listener.key.lb_id), desired.group(listener.group_id)
-    runs = listener.state is ListenerState.RUNNING
     acl = indexes.acl_name(listener.acl.acl_ids) if listener.acl else ""
     names = [indexes.listener_name(listener.key)]
     if acl:
@@ -146,7 +144,7 @@ def listener_part(
     return ListenerPart(
         listener=listener,
         vip=lb.address,
-        forwards=runs and lb.status is LoadBalancerStatus.ACTIVE,
+        forwards=desired.is_forwarding(listener),
         unit=unit,
         acl=acl,
         names=tuple(names),

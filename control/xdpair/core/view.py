@@ -16,7 +16,9 @@ from xdpair.core.model import (
     Group,
     Listener,
     ListenerKey,
+    ListenerState,
     LoadBalancer,
+    LoadBalancerStatus,
     Member,
     PairGroup,
     Server,
@@ -121,6 +123,11 @@ class View(ABC):
             raise errors.AclNotFound(
                 f"The specified access control list {acl_id} does not exist.", acl=acl_id
             ) from None
+
+    def is_forwarding(self, listener: Listener) -> bool:
+        """Whether it runs, and its load balancer is active."""
+        status = self.load_balancer(listener.key.lb_id).status
+        return listener.state is ListenerState.RUNNING and status is LoadBalancerStatus.ACTIVE
 
     def listeners_of(self, lb_id: str) -> list[Listener]:
         """By key, as all that follow."""

@@ -22,6 +22,7 @@ from typing import Self
 from xdpair.core.errors import DatapathError
 from xdpair.datapath import paths
 from xdpair.datapath.clock import clock_shift
+from xdpair.datapath.constants import ABI
 
 LOAD_TIMEOUT_S = 120.0
 
@@ -56,7 +57,7 @@ class Sizes:
             "FLOW_BITS": str(self.flow_buckets.bit_length() - 1),
             "WHEEL_WORDS": str(self.wheel_words),
             "MAX_ACL_ENTRIES": str(self.max_acl_entries),
-            "PEER_BITS": "13",
+            "PEER_BITS": str(ABI["PEER_BUCKETS"].bit_length() - 1),
             "CLOCK_SHIFT": str(clock_shift()),
         }
 
